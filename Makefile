@@ -1,0 +1,48 @@
+# One command runs everything that CI runs: make test. PORT= changes the demo's port.
+PORT ?= 8000
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: demo test check bench lock install prepare translations clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: install
+	@$(BIN)/portal migrate
+	@$(BIN)/portal demo
+	@$(BIN)/portal serve --port $(PORT)
+
+prepare: install
+	@tests/support/prepare.sh
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/djlint portal/templates --lint --quiet
+	$(BIN)/mypy
+
+test: prepare check
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+
+bench: install
+	$(BIN)/python -m bench
+
+translations: install
+	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k N_ -k lazy_gettext --no-location --sort-output --project portal -o /tmp/portal.pot .
+	$(BIN)/pybabel -q update -i /tmp/portal.pot -d portal/translations -l fr --no-fuzzy-matching --ignore-obsolete --omit-header || true
+
+lock:
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
+
+clean:
+	rm -rf $(VENV) instance .mypy_cache .ruff_cache

@@ -1,0 +1,115 @@
+"""create_app(): the composition root, the only module that imports every feature."""
+
+import importlib
+import importlib.util
+from types import SimpleNamespace
+
+from flask import Flask
+from flask_login import LoginManager
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from portal import config
+from portal.core import db as database
+from portal.core import headers, health, i18n, jobs, outbox, routing, throttle
+from portal.core.access import Permission, Side
+from portal.core.navigation import navigation
+
+# Modules with routes, in the order of the floors.
+VIEWS = (
+    "portal.accounts.views",
+    "portal.accounts.views_account",
+    "portal.accounts.views_users",
+    "portal.accounts.views_outbox",
+    "portal.accounts.views_settings",
+    "portal.customers.views",
+    "portal.customers.views_account",
+    "portal.relationships.views",
+    "portal.relationships.views_batch",
+    "portal.relationships.views_ending",
+    "portal.relationships.views_connect",
+    "portal.relationships.views_my",
+    "portal.onboarding.views",
+    "portal.coming_up.views",
+    "portal.activity.views",
+    "portal.insights.views",
+)
+# Modules that only subscribe to events or register jobs.
+SUBSCRIBERS = ("portal.accounts.jobs", "portal.relationships.jobs", "portal.onboarding.jobs")
+
+
+def create_app(settings: config.Settings | None = None) -> Flask:
+    settings = settings or config.from_environment()
+    app = Flask(__name__, static_folder=None, instance_path=str(settings.instance))
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SETTINGS=settings,
+        PASSWORD_COST=settings.password_cost,
+        SESSION_COOKIE_NAME="__Host-portal" if settings.secure else "portal",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        MAX_CONTENT_LENGTH=4 * 1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
+        MAX_FORM_PARTS=2000,
+        WTF_CSRF_ENABLED=False,  # the envelope checks our own token, masked anew in each response
+    )
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    _logging(app)
+    database.init_app(app, settings)
+    _login(app)
+    i18n.init_app(app, settings.languages)
+    throttle.init_app(app, settings)
+    outbox.init_app(app, settings)
+    routing.init_app(app)
+    for name in SUBSCRIBERS:
+        importlib.import_module(name)
+    for name in VIEWS:
+        if importlib.util.find_spec(name) is None:  # TEMPORARY: while the features are being built
+            continue
+        app.register_blueprint(importlib.import_module(name).feature)
+    app.register_blueprint(health.feature)
+    jobs.init_app(app, settings)
+    app.extensions["navigation"] = navigation
+    _ui(app)
+    headers.init_app(app, settings)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    return app
+
+
+def _login(app: Flask) -> None:
+    from portal.accounts import queries
+
+    manager = LoginManager(app)
+    manager.session_protection = None  # sessions are rows of ours; an address may change on the road
+    manager.user_loader(queries.actor_of_session)
+    if importlib.util.find_spec("portal.accounts.views"):  # TEMPORARY
+        from portal.accounts import views
+
+        app.extensions["sign_in_first"] = views.sign_in_first
+    app.extensions["seen"] = lambda actor, at: queries.seen(actor.session_id, at)
+
+
+def _ui(app: Flask) -> None:
+    """Merge the macros of templates/ui into one namespace, `ui`, that fragments see too."""
+    ui = SimpleNamespace()
+    app.jinja_env.globals["ui"] = ui
+    app.jinja_env.globals["P"] = Permission
+    app.jinja_env.globals["Side"] = Side
+    for name in sorted(app.jinja_env.list_templates(filter_func=lambda name: name.startswith("ui/"))):
+        for macro, value in app.jinja_env.get_template(name).module.__dict__.items():
+            if not macro.startswith("_"):
+                setattr(ui, macro, value)
+
+
+def _logging(app: Flask) -> None:
+    from portal.core import logs
+
+    logs.init_app(app)
+

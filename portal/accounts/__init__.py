@@ -1,0 +1,1 @@
+"""Organizations, users and roles; sign-in, activation, forgotten password, sessions; invitations of colleagues; the outbox page."""

@@ -1,0 +1,1 @@
+"""Reads the activity log: feed, filters, export."""

@@ -1,0 +1,1 @@
+"""The customer agreement: texts by version, attestations by a partner, acceptances by a customer (R17)."""

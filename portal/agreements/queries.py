@@ -1,0 +1,66 @@
+"""Reads of agreement texts, attestations and acceptances."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from portal.agreements.models import Acceptance, AgreementState, AgreementText, Attestation
+from portal.core.db import db
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a customer stands with the agreement, for one partner."""
+
+    state: AgreementState
+    by: str = ""
+    on: date | None = None
+    version: int | None = None
+    current_version: int | None = None
+
+
+def current_text(country: str, language: str) -> AgreementText:
+    """The newest text for this country, in this language when there is one (else English)."""
+    statement = (
+        sa.select(AgreementText)
+        .where(AgreementText.country.in_((country, "")), AgreementText.language.in_((language, "en")))
+        .order_by(AgreementText.country.desc(), (AgreementText.language == language).desc(), AgreementText.version.desc())
+        .limit(1)
+    )
+    return db.session.scalars(statement).one()
+
+
+def current_version(country: str) -> int:
+    """The version that orders need (R17): the country's own, else the general one."""
+    statement = sa.select(AgreementText.version).where(AgreementText.country.in_((country, "")))
+    return db.session.scalar(statement.order_by(AgreementText.country.desc(), AgreementText.version.desc()).limit(1)) or 0
+
+
+def latest_acceptance(organization_id: int) -> Acceptance | None:
+    return db.session.scalar(sa.select(Acceptance).where(Acceptance.organization_id == organization_id).order_by(Acceptance.id.desc()).limit(1))
+
+
+def latest_attestation(partner_id: int, organization_id: int) -> Attestation | None:
+    return db.session.scalar(
+        sa.select(Attestation)
+        .where(Attestation.partner_id == partner_id, Attestation.customer_id == organization_id)
+        .order_by(Attestation.id.desc())
+        .limit(1)
+    )
+
+
+def standing(partner_id: int, organization_id: int, country: str) -> Standing:
+    """Direct acceptance first; an attestation counts for its partner only; an older version is outdated."""
+    current = current_version(country)
+    accepted = latest_acceptance(organization_id)
+    if accepted is not None and accepted.version >= current:
+        return Standing(AgreementState.ACCEPTED, accepted.accepted_by_name, accepted.accepted_at.date(), accepted.version, current)
+    attested = latest_attestation(partner_id, organization_id)
+    if attested is not None:
+        state = AgreementState.ATTESTED if attested.version >= current else AgreementState.OUTDATED
+        name = f"{attested.first_name} {attested.last_name}"
+        return Standing(state, name, attested.accepted_on, attested.version, current)
+    if accepted is not None:
+        return Standing(AgreementState.OUTDATED, accepted.accepted_by_name, accepted.accepted_at.date(), accepted.version, current)
+    return Standing(AgreementState.MISSING, current_version=current)

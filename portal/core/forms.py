@@ -1,0 +1,231 @@
+"""Form base class, house fields and validators: the shape of input, and messages that say what to do."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, DateField, HiddenField, IntegerField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+
+from portal.core import words
+from portal.core.errors import Refused, Stale
+
+REQUIRED = _l("Fill this in.")
+
+
+class Form(FlaskForm):
+    """A page's form. The envelope checks the CSRF token; `entry()` hands the values on without the form."""
+
+    class Meta:
+        csrf = False
+
+    Entry: ClassVar[type[Any]]
+
+    def entry(self) -> Any:
+        """The values as the form's frozen `Entry` dataclass."""
+        wanted = self.Entry.__dataclass_fields__
+        return self.Entry(**{name: field.data for name, field in self._fields.items() if name in wanted})
+
+    def refuse(self, refusal: Refused) -> None:
+        """Show a rule's answer beside its field, or above the form."""
+        if refusal.field and refusal.field in self._fields:
+            errors = self._fields[refusal.field].errors
+            self._fields[refusal.field].errors = [*errors, str(refusal.message)]
+        else:
+            self.form_errors.append(str(refusal.message))
+
+    def stale(self, refusal: Stale, version: int) -> None:
+        """Say what changed meanwhile, and let the next try overwrite it knowingly (R104)."""
+        self.form_errors.append(str(refusal.message))
+        for name, (theirs, _mine) in refusal.changed.items():
+            if name in self._fields:
+                shown = _l("It now says “%(value)s”.", value=theirs) if theirs else _l("It is now empty.")
+                self._fields[name].errors = [*self._fields[name].errors, str(shown)]
+        if "version" in self._fields:
+            self._fields["version"].data = version
+            self._fields["version"].raw_data = None
+
+
+class version_field(IntegerField):
+    """Which version of the record the form was filled from."""
+
+    def __init__(self, **options: Any) -> None:
+        from wtforms.widgets import HiddenInput
+
+        super().__init__(widget=HiddenInput(), default=1, **options)
+
+
+class StaleCheck:
+    """`check(row, version, before, after)` raises Stale when somebody saved the record after the form was opened."""
+
+    @staticmethod
+    def check(row: Any, version: int | None, typed: Mapping[str, Any]) -> None:
+        if version is None or row.version == version:
+            return
+        changed = {name: (getattr(row, name), value) for name, value in typed.items() if (getattr(row, name) or "") != (value or "")}
+        raise Stale(
+            _l("Somebody else changed this while you had it open. Compare what it says now with what you typed, then save again."), changed
+        )
+
+
+def text(
+    label: Any,
+    *,
+    length: int = 200,
+    shortest: int = 0,
+    required: bool = True,
+    multiline: bool = False,
+    autocomplete: str | None = None,
+    inputmode: str | None = None,
+    hint: Any = "",
+    validators: Iterable[Callable[..., None]] = (),
+) -> Any:
+    """One line, or several, without control or bidirectional override characters."""
+    kind = TextAreaField if multiline else StringField
+    return kind(
+        label,
+        description=hint,
+        filters=[lambda value: words.clean(value, multiline=multiline) if value else ""],
+        validators=[
+            InputRequired(REQUIRED) if required else Optional(),
+            Length(min=shortest, max=length, message=_length_message(shortest, length)),
+            *validators,
+        ],
+        render_kw=_attributes(autocomplete=autocomplete, inputmode=inputmode, maxlength=None if multiline else length),
+    )
+
+
+def email(label: Any, *, required: bool = True, autocomplete: str = "email", hint: Any = "") -> Any:
+    return StringField(
+        label,
+        description=hint,
+        filters=[lambda value: words.clean(value) if value else ""],
+        validators=[InputRequired(REQUIRED) if required else Optional(), Length(max=254, message=_length_message(0, 254)), _email],
+        render_kw=_attributes(autocomplete=autocomplete, inputmode="email", type="email", maxlength=254),
+    )
+
+
+def phone(label: Any, *, autocomplete: str = "tel") -> Any:
+    """Optional everywhere; kept as typed, checked to be possible."""
+    return StringField(
+        label,
+        filters=[lambda value: words.clean(value) if value else ""],
+        validators=[Optional(), Length(max=40, message=_length_message(0, 40)), _phone],
+        render_kw=_attributes(autocomplete=autocomplete, inputmode="tel", type="tel", maxlength=40),
+    )
+
+
+def domain(label: Any, *, hint: Any = "") -> Any:
+    """A domain name; a URL or an e-mail address is understood too."""
+    return StringField(
+        label,
+        description=hint,
+        filters=[_domain_of],
+        validators=[InputRequired(REQUIRED), Length(max=253, message=_length_message(0, 253)), _domain],
+        render_kw=_attributes(autocomplete="off", inputmode="url", autocapitalize="none", spellcheck="false", maxlength=300),
+    )
+
+
+def password(label: Any, *, autocomplete: str, hint: Any = "") -> Any:
+    """Never trimmed or changed (S13)."""
+    return PasswordField(label, description=hint, validators=[InputRequired(REQUIRED)], render_kw=_attributes(autocomplete=autocomplete))
+
+
+def select(label: Any, choices: Any, *, required: bool = True, hint: Any = "", autocomplete: str | None = None) -> Any:
+    """`choices` is a list, or a function called when the form is made (for what depends on the language)."""
+    return SelectField(
+        label,
+        description=hint,
+        choices=choices,
+        validators=[InputRequired(_l("Choose one."))] if required else [Optional()],
+        render_kw=_attributes(autocomplete=autocomplete),
+        validate_choice=True,
+    )
+
+
+def checkbox(label: Any, *, hint: Any = "", default: bool = False) -> Any:
+    return BooleanField(label, description=hint, default=default)
+
+
+def checkboxes(label: Any, choices: Any, *, hint: Any = "", validators: Iterable[Callable[..., None]] = ()) -> Any:
+    from wtforms.widgets import CheckboxInput, ListWidget
+
+    return SelectMultipleField(
+        label, description=hint, choices=choices, validators=list(validators), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    )
+
+
+def whole_number(label: Any, *, least: int, most: int, default: int | None = None, hint: Any = "", required: bool = True) -> Any:
+    return IntegerField(
+        label,
+        description=hint,
+        default=default,
+        validators=[
+            InputRequired(REQUIRED) if required else Optional(),
+            NumberRange(least, most, message=_l("Give a number from %(least)s to %(most)s.", least=least, most=most)),
+        ],
+        render_kw=_attributes(inputmode="numeric", type="number", min=least, max=most),
+    )
+
+
+def day(label: Any, *, required: bool = True, hint: Any = "") -> Any:
+    return DateField(label, description=hint, validators=[InputRequired(REQUIRED) if required else Optional()], render_kw=_attributes(type="date"))
+
+
+def hidden(default: str = "") -> Any:
+    return HiddenField(default=default)
+
+
+def _attributes(**attributes: Any) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _length_message(shortest: int, length: int) -> Any:
+    if shortest:
+        return _l("Write %(shortest)s to %(longest)s characters.", shortest=shortest, longest=length)
+    return _l("This is too long: at most %(longest)s characters.", longest=length)
+
+
+def valid_email(address: str) -> str | None:
+    """The address, normalised, or None when it cannot be one."""
+    try:
+        return validate_email(address.strip(), check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        return None
+
+
+def _email(form: Any, field: Any) -> None:
+    normalised = valid_email(field.data)
+    if normalised is None:
+        raise StopValidation(str(_l("This is not an e-mail address. It should look like name@company.example.")))
+    field.data = normalised
+
+
+def _phone(form: Any, field: Any) -> None:
+    country = getattr(form, "country", None)
+    region = country.data if country is not None and isinstance(country.data, str) else None
+    try:
+        known = phonenumbers.is_possible_number(phonenumbers.parse(field.data, region or "FR"))
+    except phonenumbers.NumberParseException:
+        known = False
+    if not known:
+        raise ValidationError(_l("This is not a telephone number. Start with + and the country's code."))
+
+
+def _domain_of(value: str | None) -> str:
+    if not value:
+        return ""
+    try:
+        return words.domain_name(value)
+    except ValueError:
+        return words.clean(value)
+
+
+def _domain(form: Any, field: Any) -> None:
+    try:
+        words.domain_name(field.data)
+    except ValueError:
+        raise StopValidation(str(_l("This is not a domain name. It should look like company.example."))) from None

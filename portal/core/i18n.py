@@ -1,0 +1,163 @@
+"""Locale of the request; translations, and the filters that show money, numbers, dates and places in the user's language."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, dates, numbers
+from babel.support import NullTranslations, Translations
+from flask import Flask, current_app, g, has_request_context, request, session
+from flask_babel import Babel, force_locale
+from flask_babel import get_locale as _flask_locale
+
+from portal.core import clock
+
+SOURCE_LANGUAGE = "en"
+_DIRECTORY = Path(__file__).parents[1] / "translations"
+
+
+def init_app(app: Flask, languages: tuple[str, ...]) -> None:
+    _compile_catalogs()
+    app.config["LANGUAGES"] = languages
+    Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number)
+    app.before_request(_choose_language)
+
+
+def language() -> str:
+    """The language of this page or mail: 'en' or 'fr'."""
+    return str(_flask_locale() or SOURCE_LANGUAGE)
+
+
+def languages() -> list[tuple[str, str]]:
+    """The languages the portal is offered in: code and own name."""
+    return [(code, _own_name(code)) for code in current_app.config["LANGUAGES"]]
+
+
+@contextmanager
+def speaking(code: str | None) -> Iterator[None]:
+    """Inside, texts come in this language: for mail, which is written in the recipient's."""
+    with force_locale(code if code in current_app.config["LANGUAGES"] else SOURCE_LANGUAGE):
+        yield
+
+
+@functools.cache
+def _own_name(code: str) -> str:
+    return str(Locale.parse(code).get_display_name(code)).capitalize()
+
+
+def _choose_language() -> None:
+    """A visitor's `?lang=` stays for the visit; only for pages before sign-in, a user's own choice stands on the account."""
+    wanted = request.args.get("lang")
+    if wanted in current_app.config["LANGUAGES"] and request.method == "GET":
+        session["language"] = wanted
+
+
+def _selected_language() -> str:
+    actor = g.get("actor")
+    if actor is not None and actor.language in current_app.config["LANGUAGES"]:
+        return str(actor.language)
+    if not has_request_context():
+        return SOURCE_LANGUAGE
+    chosen = session.get("language")
+    if chosen in current_app.config["LANGUAGES"]:
+        return str(chosen)
+    return request.accept_languages.best_match(current_app.config["LANGUAGES"]) or SOURCE_LANGUAGE
+
+
+def _selected_zone() -> str:
+    actor = g.get("actor")
+    return actor.time_zone if actor is not None else "UTC"
+
+
+@functools.cache
+def _catalog(code: str) -> NullTranslations:
+    return Translations.load(str(_DIRECTORY), [code]) if code != SOURCE_LANGUAGE else NullTranslations()
+
+
+# Flask-Babel's own callables look everything up anew for each of a page's words; these do it in one step.
+def _gettext(message: str) -> str:
+    return _catalog(language()).ugettext(message)
+
+
+def _ngettext(singular: str, plural: str, number: int) -> str:
+    return _catalog(language()).ungettext(singular, plural, number)
+
+
+@functools.lru_cache(maxsize=512)
+def zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def show_datetime(value: datetime | None) -> str:
+    """Date and time in the user's zone and language."""
+    if value is None:
+        return ""
+    return dates.format_datetime(value, "medium", tzinfo=zone(_selected_zone()), locale=language())
+
+
+def show_day(value: date | datetime | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        value = value.astimezone(zone(_selected_zone())).date()
+    return dates.format_date(value, "medium", locale=language())
+
+
+def ago(value: datetime | date | None) -> str:
+    """'3 days ago', 'in 2 hours', 'today'."""
+    if value is None:
+        return ""
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return dates.format_timedelta(timedelta(days=(value.date() - clock.today()).days), add_direction=True, granularity="day", locale=language())
+    return dates.format_timedelta(value - clock.now(), add_direction=True, threshold=1.1, locale=language())
+
+
+def iso(value: datetime | date | None) -> str:
+    if value is None:
+        return ""
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value.isoformat()
+
+
+def show_number(value: int) -> str:
+    return numbers.format_decimal(value, locale=language())
+
+
+@functools.cache
+def time_zones() -> list[str]:
+    """Zones a person may choose: one for every place that keeps its own time."""
+    import zoneinfo
+
+    return sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith(("Etc/", "posix/", "right/", "SystemV/"))) + ["UTC"]
+
+
+def _compile_catalogs() -> None:
+    """Make the binary catalogs from the text ones where they are missing or older."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    for text in _DIRECTORY.glob("*/LC_MESSAGES/messages.po"):
+        binary = text.with_suffix(".mo")
+        if binary.exists() and binary.stat().st_mtime >= text.stat().st_mtime:
+            continue
+        with text.open("rb") as source:
+            catalog = read_po(source)
+        made = binary.with_suffix(".mo.new")
+        with made.open("wb") as target:
+            write_mo(target, catalog)
+        made.replace(binary)
+
+
+def translated(value: Any) -> str:
+    """A lazy string as it reads now, in the language of the moment."""
+    return str(value)

@@ -1,0 +1,174 @@
+"""The huey instance, @every and @job: work outside requests, embedded or in `portal worker`.
+
+A task is gone once claimed, so what must happen is a row (of the outbox, of a lifecycle) and a task only says "look".
+Every job may run twice at once without harm; it therefore needs no leader.
+"""
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, has_app_context
+from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey, crontab
+from huey.consumer import Consumer
+from huey.serializer import SignedSerializer
+
+from portal.config import Settings
+from portal.core.db import db, writing
+
+log = logging.getLogger(__name__)
+WorkT = TypeVar("WorkT", bound=Callable[[], Any])
+
+
+@dataclass(frozen=True)
+class _Job:
+    work: Callable[[], Any]
+    minutes: int | None
+
+
+_jobs: dict[str, _Job] = {}
+
+
+def job(work: WorkT) -> WorkT:
+    """Something that `wake()` can ask for."""
+    _jobs[work.__name__] = _Job(work, None)
+    return work
+
+
+def every(minutes: int) -> Callable[[WorkT], WorkT]:
+    """Runs by itself, every so many minutes (a divisor of 60, or a multiple of it)."""
+
+    def register(work: WorkT) -> WorkT:
+        _jobs[work.__name__] = _Job(work, minutes)
+        return work
+
+    return register
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    huey = _make_huey(settings)
+    for name, entry in _jobs.items():
+        huey.task(name=name)(_task(app, name))
+        if entry.minutes:
+            huey.periodic_task(_schedule(entry.minutes), name=f"every_{name}")(_task(app, name))
+    app.extensions["jobs"] = huey
+
+
+def run(name: str) -> Any:
+    """Do the work of one job now, in a transaction of its own."""
+    with writing():
+        try:
+            result = _jobs[name].work()
+            db.session.commit()
+            return result
+        except Exception:
+            db.session.rollback()
+            raise
+        finally:
+            db.session.remove()
+
+
+def names() -> list[str]:
+    return sorted(_jobs)
+
+
+def wake(name: str) -> None:
+    """Ask for a job soon. When the queue cannot be reached the schedule does it within a minute."""
+    if not has_app_context() or current_app.config.get("JOBS_MUTED"):
+        return
+    huey: Huey = current_app.extensions["jobs"]
+    try:
+        huey.enqueue(huey._registry.string_to_task(f"{__name__}.{name}")())
+    except Exception:
+        log.warning("the job queue cannot be reached; %s waits for its schedule", name)
+
+
+class Runner:
+    """A consumer in threads of this process, while this process holds the installation's lock on this machine."""
+
+    def __init__(self, app: Flask, lock: Path) -> None:
+        self.huey: Huey = app.extensions["jobs"]
+        self.lock = lock
+        self.consumer: Consumer | None = None
+
+    def start(self) -> None:
+        threading.Thread(target=self._hold, name="jobs", daemon=True).start()
+
+    def _hold(self) -> None:
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        with self.lock.open("w") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except OSError:
+                    time.sleep(2)
+            self.consumer = _QuietConsumer(self.huey, workers=1, periodic=True, max_delay=1.0, backoff=1.3)
+            self.consumer.start()
+            while True:
+                time.sleep(5)
+                self.consumer.check_worker_health()
+
+
+class _QuietConsumer(Consumer):  # type: ignore[misc]
+    """Leaves the process's signals to the web server."""
+
+    def _set_signal_handlers(self) -> None:
+        pass
+
+
+def work_forever(app: Flask, workers: int = 2) -> None:
+    """`portal worker`: a job runner of its own."""
+    Consumer(app.extensions["jobs"], workers=workers, periodic=True, max_delay=1.0, backoff=1.3).run()
+
+
+def _task(app: Flask, name: str) -> Callable[[], None]:
+    def work() -> None:
+        with app.app_context():
+            try:
+                run(name)
+            except Exception:
+                log.exception("job %s failed; it is tried again on its schedule", name)
+
+    work.__name__ = name
+    work.__module__ = __name__
+    return work
+
+
+def _schedule(minutes: int) -> Any:
+    if minutes < 60:
+        return crontab(minute=f"*/{minutes}")
+    return crontab(minute="7", hour=f"*/{minutes // 60}")
+
+
+def _make_huey(settings: Settings) -> Huey:
+    common: dict[str, Any] = {"name": "portal", "results": False, "serializer": SignedSerializer(secret=settings.secret_key)}
+    if settings.redis_url:
+        return RedisHuey(url=settings.redis_url, **common)
+    if settings.sqlite:
+        settings.instance.mkdir(parents=True, exist_ok=True)
+        return SqliteHuey(filename=str(settings.instance / "jobs.sqlite3"), **common)
+    dsn = settings.database_url.replace("postgresql+psycopg://", "postgresql://")
+    return PostgresHuey(dsn=dsn, **common)
+
+
+@every(minutes=1)
+def deliver_mail() -> None:
+    """Send what is due in the outbox."""
+    from portal.core import outbox
+
+    outbox.deliver()
+
+
+@every(minutes=60)
+def sweep_counts() -> None:
+    """Forget rate-limit counts whose window is over."""
+    from portal.core import throttle
+
+    db.session.rollback()
+    throttle.sweep()

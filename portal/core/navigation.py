@@ -1,0 +1,51 @@
+"""The main navigation: what each side's people reach, in the order they need it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from flask_babel import lazy_gettext as _l
+
+from portal.core.access import Actor, Permission, Side
+
+P = Permission
+
+
+@dataclass(frozen=True)
+class NavItem:
+    label: Any
+    url: str
+    icon: str
+    current: bool
+
+
+_ITEMS = {
+    Side.PARTNER: (
+        (_l("Home"), "/", "house", P.SIGNED_IN),
+        (_l("Customers"), "/customers", "building-2", P.CUSTOMER_READ),
+        (_l("Requests"), "/relationship-requests", "send", P.REQUEST_READ),
+        (_l("Coming up"), "/coming-up", "calendar-days", P.CUSTOMER_READ),
+        (_l("Activity"), "/activity", "history", P.ACTIVITY_READ),
+        (_l("People"), "/users", "users", P.USER_MANAGE),
+        (_l("Outbox"), "/outbox", "mail", P.OUTBOX_READ),
+        (_l("Settings"), "/settings", "settings", P.SETTINGS_EDIT),
+    ),
+    Side.CUSTOMER: (
+        (_l("Home"), "/my", "house", P.MY_HOME),
+        (_l("Partners"), "/my/partners", "handshake", P.MY_CONSENT),
+        (_l("Agreement"), "/my/agreement", "file-text", P.MY_CONSENT),
+        (_l("People"), "/my/users", "users", P.MY_USERS),
+        (_l("Company"), "/my/company", "building-2", P.MY_DETAILS),
+        (_l("Activity"), "/my/activity", "history", P.MY_ACTIVITY),
+    ),
+}
+
+
+def navigation(actor: Actor) -> list[NavItem]:
+    """The entries that this person may open; the one whose address the page's begins with is current."""
+    path = request.path
+    return [
+        NavItem(label, url, icon, path == url or (url not in ("/", "/my") and path.startswith(url + "/")))
+        for label, url, icon, permission in _ITEMS[actor.side]
+        if permission in actor.permissions
+    ]

@@ -1,0 +1,343 @@
+"""Mail to send: rows written with the change they report, delivered after the commit, at least once (R103).
+
+One worker claims a row by a conditional UPDATE; Message-ID and link stay the same over retries. Personal links and codes are
+put in at delivery, so that the database never holds a working one (S22).
+"""
+
+import logging
+import os
+import smtplib
+import socket
+import threading
+from datetime import datetime, timedelta
+from email.utils import formataddr
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import flask_mail
+import sqlalchemy as sa
+from flask import Flask, current_app, render_template
+from sqlalchemy import event
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from portal.config import Settings
+from portal.core import clock
+from portal.core.db import Base, Public, choice, db, uuid7
+from portal.core.i18n import language, speaking
+from portal.core.tokens import OneTimeLink
+
+log = logging.getLogger(__name__)
+LINK, CODE = "{link}", "{code}"
+LEASE = timedelta(minutes=3)  # longer than a whole SMTP conversation with every step at its time-out
+TIMEOUT = 20  # seconds for each step of the conversation
+BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 120, 240)]
+GIVE_UP_AFTER = timedelta(days=5)
+
+
+class MailState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+class Mail(Base, Public):
+    """One message to one person. `organization_id` is whose outbox shows it."""
+
+    __tablename__ = "mail"
+    __table_args__ = (
+        sa.Index("ix_mail_due", "state", "next_attempt_at", "id"),
+        sa.Index("ix_mail_outbox", "organization_id", "id"),
+    )
+    organization_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"))
+    kind: Mapped[str] = mapped_column(sa.Unicode(64))
+    message_id: Mapped[str] = mapped_column(sa.Unicode(200), unique=True)
+    recipient: Mapped[str] = mapped_column(sa.Unicode(320))
+    reply_to: Mapped[str | None] = mapped_column(sa.Unicode(600))
+    language: Mapped[str] = mapped_column(sa.Unicode(8))
+    subject: Mapped[str] = mapped_column(sa.Unicode(300))
+    text: Mapped[str] = mapped_column(sa.UnicodeText)
+    link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("one_time_link.id"))
+    link_generation: Mapped[int | None]
+    link_path: Mapped[str | None] = mapped_column(sa.Unicode(100))
+    state: Mapped[MailState] = mapped_column(choice(MailState), default=MailState.QUEUED)
+    created_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[datetime]
+    claim: Mapped[str | None] = mapped_column(sa.Unicode(64))
+    claimed_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    uncertain: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str | None] = mapped_column(sa.Unicode(500))
+    link: Mapped[OneTimeLink | None] = relationship(lazy="joined")
+
+
+class SmtpConnection(flask_mail.Connection):
+    """Flask-Mail's conversation, with a time-out for each of its steps."""
+
+    def configure_host(self) -> smtplib.SMTP:
+        settings = self.mail
+        kind = smtplib.SMTP_SSL if settings.use_ssl else smtplib.SMTP
+        host = kind(settings.server, settings.port, timeout=TIMEOUT)
+        if settings.use_tls:
+            import ssl
+
+            host.starttls(context=ssl.create_default_context())
+        if settings.username:
+            host.login(settings.username, settings.password or "")
+        return host
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        MAIL_SERVER=settings.mail_server,
+        MAIL_PORT=settings.mail_port,
+        MAIL_USERNAME=settings.mail_username,
+        MAIL_PASSWORD=settings.mail_password,
+        MAIL_USE_TLS=settings.mail_use_tls,
+        MAIL_DEFAULT_SENDER=settings.mail_default_sender,
+        MAIL_BASE_URL=settings.base_url,
+        MAIL_SUPPRESS_SEND=False,
+    )
+    flask_mail.Mail(app)
+
+
+def post(
+    template: str,
+    *,
+    to: str,
+    organization_id: int | None,
+    at: datetime,
+    in_language: str | None,
+    reply_to: tuple[str, str] | None = None,
+    link: OneTimeLink | None = None,
+    path: str | None = None,
+    **context: Any,
+) -> Mail:
+    """Write a message from `mail/<template>/subject.txt` and `body.txt`, in the recipient's language.
+
+    The body says `{link}` or `{code}` where the personal one comes in at delivery; `path` is the link's address before the token.
+    """
+    with speaking(in_language):
+        subject = render_template(f"mail/{template}/subject.txt", **context)
+        text = render_template(f"mail/{template}/body.txt", **context)
+        spoken = language()
+    return post_text(
+        template, to=to, organization_id=organization_id, at=at, in_language=spoken, subject=subject, text=text, reply_to=reply_to, link=link, path=path
+    )
+
+
+def post_text(
+    kind: str,
+    *,
+    to: str,
+    organization_id: int | None,
+    at: datetime,
+    in_language: str,
+    subject: str,
+    text: str,
+    reply_to: tuple[str, str] | None = None,
+    link: OneTimeLink | None = None,
+    path: str | None = None,
+) -> Mail:
+    """Write a message whose words are given, such as a request that its sender has edited."""
+    host = urlsplit(current_app.config["MAIL_BASE_URL"]).hostname
+    public_id = uuid7()
+    mail = Mail(
+        public_id=public_id,
+        organization_id=organization_id,
+        kind=kind,
+        message_id=f"<{public_id}@{host}>",
+        recipient=to,
+        reply_to=formataddr((_one_line(reply_to[0]), reply_to[1])) if reply_to else None,
+        language=in_language,
+        subject=_one_line(subject)[:300],
+        text=text.strip() + "\n",
+        link=link,
+        link_generation=link.generation if link else None,
+        link_path=path,
+        created_at=at,
+        next_attempt_at=at,
+    )
+    db.session.add(mail)
+    db.session.info["mail"] = True
+    return mail
+
+
+def retry(mail: Mail, *, at: datetime) -> None:
+    """Put a failed message back into the queue."""
+    mail.state, mail.next_attempt_at, mail.error, mail.attempts = MailState.QUEUED, at, None, 0
+    mail.created_at = at
+    db.session.info["mail"] = True
+
+
+def personal(mail: Mail, text: str, *, hidden: bool = False) -> str:
+    """The text with the personal link or code in it; `hidden` masks them instead."""
+    if mail.link is None or mail.link.generation != mail.link_generation:
+        return text
+    mask = "••••••"
+    address = f"{current_app.config['MAIL_BASE_URL']}{mail.link_path}"
+    return text.replace(LINK, address + (mask if hidden else mail.link.token)).replace(CODE, mask if hidden else mail.link.code)
+
+
+def deliver(limit: int = 200) -> int:
+    """Send what is due, each message claimed by one worker; returns how many were sent."""
+    if not current_app.config["MAIL_SERVER"]:
+        return 0
+    _release_lapsed_claims()
+    sent = 0
+    connection: flask_mail.Connection | None = None
+    try:
+        for _ in range(limit):
+            mail = _claim_next()
+            if mail is None:
+                break
+            try:
+                if connection is None:
+                    connection = SmtpConnection(current_app.extensions["mail"]).__enter__()
+                _send(connection, mail)
+            except Exception as error:
+                _note_failure(mail, error)
+                connection = _hung_up(connection)
+                if not isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
+                    break
+            else:
+                sent += _mark(mail, state=MailState.SENT, sent_at=clock.now(), error=None)
+    finally:
+        _hung_up(connection)
+    return sent
+
+
+def as_message(mail: Mail) -> flask_mail.Message:
+    """The message as it goes out: text and HTML say the same, since one is made from the other."""
+    text = personal(mail, mail.text)
+    with speaking(mail.language):
+        html = render_template("mail/layout.html", subject=mail.subject, paragraphs=_paragraphs(text), language=mail.language)
+    message = flask_mail.Message(
+        subject=mail.subject,
+        recipients=[mail.recipient],
+        body=text,
+        html=html,
+        reply_to=mail.reply_to,
+        date=mail.created_at.timestamp(),
+        extra_headers={"Auto-Submitted": "auto-generated", "Content-Language": mail.language, "X-Auto-Response-Suppress": "All"},
+    )
+    message.msgId = mail.message_id
+    return message
+
+
+def _send(connection: flask_mail.Connection, mail: Mail) -> None:
+    connection.send(as_message(mail))
+
+
+def _paragraphs(text: str) -> list[list[str]]:
+    """Paragraphs of lines; the template makes a line that is an address a link."""
+    return [block.split("\n") for block in text.strip().split("\n\n")]
+
+
+def _claim_next() -> Mail | None:
+    """Take the next due message for this worker, or None."""
+    claim = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{os.urandom(4).hex()}"[:64]
+    while True:
+        at = clock.now()
+        due = sa.select(Mail.id).where(Mail.state == MailState.QUEUED, Mail.next_attempt_at <= at).order_by(Mail.next_attempt_at, Mail.id).limit(1)
+        mail_id = db.session.scalar(due)
+        if mail_id is None:
+            db.session.rollback()
+            return None
+        taken = db.session.execute(
+            sa.update(Mail)
+            .where(Mail.id == mail_id, Mail.state == MailState.QUEUED)
+            .values(state=MailState.SENDING, claim=claim, claimed_at=at, attempts=Mail.attempts + 1)
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+        if not taken.rowcount:  # type: ignore[attr-defined]
+            continue
+        mail = db.session.get_one(Mail, mail_id, populate_existing=True)
+        if mail.link is not None and (mail.link.generation != mail.link_generation or not mail.link.usable(at)):
+            _mark(mail, state=MailState.SUPERSEDED)
+            continue
+        db.session.expunge_all()
+        db.session.rollback()
+        return mail
+
+
+def _mark(mail: Mail, **values: Any) -> bool:
+    """Write the outcome, if the claim is still ours."""
+    done = db.session.execute(
+        sa.update(Mail).where(Mail.id == mail.id, Mail.claim == mail.claim).values(claim=None, **values).execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _note_failure(mail: Mail, error: Exception) -> None:
+    """A refusal for good fails the message; anything else delays it."""
+    at = clock.now()
+    reason = _reason(error)
+    log.warning("mail %s to its recipient was not delivered: %s", mail.public_id, reason)
+    if _permanent(error) or at - mail.created_at > GIVE_UP_AFTER:
+        _mark(mail, state=MailState.FAILED, error=reason)
+    else:
+        wait = BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]
+        _mark(mail, state=MailState.QUEUED, error=reason, next_attempt_at=at + wait)
+
+
+def _permanent(error: Exception) -> bool:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return False
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code >= 500
+    return isinstance(error, flask_mail.BadHeaderError | UnicodeError)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, answer = next(iter(error.recipients.values()))
+        return f"{code} {answer.decode('utf-8', 'replace')}"[:500]
+    if isinstance(error, smtplib.SMTPResponseException):
+        answer = error.smtp_error
+        return f"{error.smtp_code} {answer.decode('utf-8', 'replace') if isinstance(answer, bytes) else answer}"[:500]
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+def _hung_up(connection: flask_mail.Connection | None) -> None:
+    if connection is not None and connection.host is not None:
+        try:
+            connection.host.quit()
+        except (smtplib.SMTPException, OSError):
+            connection.host.close()
+
+
+def _release_lapsed_claims() -> None:
+    """A worker died over these: they may have gone out, and will go (again) now; the outbox says so."""
+    released = db.session.execute(
+        sa.update(Mail)
+        .where(Mail.state == MailState.SENDING, Mail.claimed_at < clock.now() - LEASE)
+        .values(state=MailState.QUEUED, uncertain=True, claim=None, next_attempt_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit() if released.rowcount else db.session.rollback()  # type: ignore[attr-defined]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@event.listens_for(Session, "after_commit")
+def _wake(session: Session) -> None:
+    if not session.in_nested_transaction() and session.info.pop("mail", None):
+        from portal.core import jobs
+
+        jobs.wake("deliver_mail")
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop("mail", None)

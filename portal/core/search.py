@@ -1,0 +1,58 @@
+"""The words-in-text condition, and the trigram index that finds rare words among very many rows."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.core.words import search_words
+
+INDEX_SUFFIX = "_search"
+
+
+def patterns(query: str) -> list[str]:
+    """What each word of a query must look like inside `search_text`: any part of a word from three letters on, else its beginning."""
+    return [f"  {word}" if len(word) < 3 else word for word in search_words(query)]
+
+
+def contains(column: Any, query: str) -> list[sa.ColumnElement[bool]]:
+    """One condition a word, all to be met."""
+    return [column.like("%" + _escaped(pattern) + "%", escape="\\") for pattern in patterns(query)]
+
+
+def indexed(model: Any, column: Any, query: str, dialect: str) -> list[sa.ColumnElement[bool]]:
+    """The same conditions, put so that the trigram index answers them."""
+    if dialect != "sqlite":
+        return contains(column, query)
+    table = sa.table(model.__tablename__ + INDEX_SUFFIX, sa.column("rowid"), sa.column(model.__tablename__ + INDEX_SUFFIX))
+    phrase = " AND ".join('"' + pattern.replace('"', '""') + '"' for pattern in patterns(query))
+    hits = sa.select(table.c.rowid).where(table.c[table.name].op("MATCH")(phrase))
+    return [model.id.in_(hits)]
+
+
+def _escaped(pattern: str) -> str:
+    return pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def index_ddl(dialect: str, table: str, column: str = "search_text") -> list[str]:
+    """Statements that make the trigram index of a table and keep it true; for migrations."""
+    name = table + INDEX_SUFFIX
+    if dialect != "sqlite":
+        return [
+            "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+            f"CREATE INDEX ix_{name} ON {table} USING gin ({column} gin_trgm_ops)",
+        ]
+    removed = f"INSERT INTO {name}({name}, rowid, {column}) VALUES ('delete', old.id, old.{column})"
+    added = f"INSERT INTO {name}(rowid, {column}) VALUES (new.id, new.{column})"
+    return [
+        f"CREATE VIRTUAL TABLE {name} USING fts5({column}, content='{table}', content_rowid='id', tokenize='trigram', detail='full', columnsize=0)",
+        f"CREATE TRIGGER {name}_added AFTER INSERT ON {table} BEGIN {added}; END",
+        f"CREATE TRIGGER {name}_removed AFTER DELETE ON {table} BEGIN {removed}; END",
+        f"CREATE TRIGGER {name}_changed AFTER UPDATE OF {column} ON {table} WHEN old.{column} <> new.{column} BEGIN {removed}; {added}; END",
+    ]
+
+
+def drop_ddl(dialect: str, table: str) -> list[str]:
+    name = table + INDEX_SUFFIX
+    if dialect != "sqlite":
+        return [f"DROP INDEX ix_{name}"]
+    return [f"DROP TRIGGER {name}_{event}" for event in ("added", "removed", "changed")] + [f"DROP TABLE {name}"]

@@ -1,0 +1,166 @@
+"""Rate limits that survive restarts and are shared by all processes: in our database, or in Redis when there is one (S10, S11)."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, current_app
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.config import Settings
+from portal.core import clock
+from portal.core.crypto import keyed_digest
+from portal.core.db import Base, db, writing
+from portal.core.errors import TooMany
+
+
+class ThrottleCount(Base):
+    """How often something was done in the window that ends at `expires_at` (seconds since the epoch)."""
+
+    __tablename__ = "throttle_count"
+
+    key: Mapped[str] = mapped_column(sa.Unicode(200), unique=True)
+    count: Mapped[int]
+    expires_at: Mapped[float] = mapped_column(index=True)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`rate` such as "10/15 minutes"; `light` counts stay in memory: for reads, where a write would cost more than the work."""
+
+    name: str
+    rate: str
+    light: bool = False
+
+    @property
+    def item(self) -> RateLimitItem:
+        return _parsed(self.rate)
+
+
+SIGN_IN_ACCOUNT = Limit("sign-in-account", "10/15 minutes")
+SIGN_IN_ADDRESS = Limit("sign-in-address", "40/15 minutes")
+RESET = Limit("reset", "5/hour")
+RESET_ADDRESS = Limit("reset-address", "30/hour")
+CODE = Limit("code", "6/hour")
+CODE_ADDRESS = Limit("code-address", "40/hour")
+LINK_ADDRESS = Limit("link-address", "240/hour")
+INVITATIONS = Limit("invitations", "300/hour")
+EXPORTS = Limit("exports", "60/hour")
+DOMAIN_PROBES = Limit("domain-probes", "60/hour")
+SEARCH = Limit("search", "600/minute", light=True)
+
+
+class DatabaseStorage(Storage):  # type: ignore[misc]
+    """Counters of the `limits` library in one table; each count is a short transaction of its own."""
+
+    STORAGE_SCHEME = ["portal"]
+
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: Any) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return sa.exc.SQLAlchemyError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        now = clock.now().timestamp()
+        insert = _upsert_for(db.engine.dialect.name)(ThrottleCount).values(key=key, count=amount, expires_at=now + expiry)
+        lapsed = ThrottleCount.expires_at <= now
+        statement = insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "count": sa.case((lapsed, amount), else_=ThrottleCount.count + amount),
+                "expires_at": sa.case((lapsed, now + expiry), else_=ThrottleCount.expires_at),
+            },
+        ).returning(ThrottleCount.count)
+        with writing(), db.engine.begin() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def get(self, key: str) -> int:
+        return int(self._row(key)[0])
+
+    def get_expiry(self, key: str) -> float:
+        return float(self._row(key)[1])
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int:
+        with writing(), db.engine.begin() as connection:
+            return int(connection.execute(sa.delete(ThrottleCount)).rowcount)
+
+    def clear(self, key: str) -> None:
+        with writing(), db.engine.begin() as connection:
+            connection.execute(sa.delete(ThrottleCount).where(ThrottleCount.key == key))
+
+    def _row(self, key: str) -> tuple[int, float]:
+        now = clock.now().timestamp()
+        statement = sa.select(ThrottleCount.count, ThrottleCount.expires_at).where(ThrottleCount.key == key, ThrottleCount.expires_at > now)
+        with db.engine.connect() as connection:
+            row = connection.execute(statement).one_or_none()
+        return (row[0], row[1]) if row else (0, now)
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    durable = storage_from_string(settings.redis_url, socket_timeout=2) if settings.redis_url else DatabaseStorage()
+    app.extensions["throttle"] = {False: FixedWindowRateLimiter(durable), True: FixedWindowRateLimiter(MemoryStorage())}
+
+
+def hit(limit: Limit, key: object) -> None:
+    """Count one; TooMany when that is one too many. The key is stored only as a digest."""
+    if not _limiter(limit).hit(limit.item, limit.name, _hidden(key)):
+        raise TooMany(_wait(limit, key))
+
+
+def check(limit: Limit, key: object) -> None:
+    """Raise TooMany when the limit is used up, without counting."""
+    if not _limiter(limit).test(limit.item, limit.name, _hidden(key)):
+        raise TooMany(_wait(limit, key))
+
+
+def forgive(limit: Limit, key: object) -> None:
+    """Forget the count: the right answer was given."""
+    _limiter(limit).clear(limit.item, limit.name, _hidden(key))
+
+
+def sweep() -> int:
+    """Delete counts whose window is over."""
+    with writing(), db.engine.begin() as connection:
+        return int(connection.execute(sa.delete(ThrottleCount).where(ThrottleCount.expires_at < clock.now().timestamp())).rowcount)
+
+
+def _wait(limit: Limit, key: object) -> int:
+    reset = _limiter(limit).get_window_stats(limit.item, limit.name, _hidden(key)).reset_time
+    return int(reset - (time.time() if limit.light else clock.now().timestamp())) + 1
+
+
+def _limiter(limit: Limit) -> FixedWindowRateLimiter:
+    limiter: FixedWindowRateLimiter = current_app.extensions["throttle"][limit.light]
+    return limiter
+
+
+def _hidden(key: object) -> str:
+    return keyed_digest("throttle", str(key))[:32]
+
+
+_cache: dict[str, RateLimitItem] = {}
+
+
+def _parsed(rate: str) -> RateLimitItem:
+    if rate not in _cache:
+        _cache[rate] = parse(re.sub(r"/(\d)", r" per \1", rate))
+    return _cache[rate]
+
+
+def _upsert_for(dialect: str) -> Callable[..., Any]:
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
+    return insert

@@ -1,0 +1,1 @@
+"""The partner's customer records: list, search, account page, export."""

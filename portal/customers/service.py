@@ -1,0 +1,216 @@
+"""Changes to customer records and to the organization half while it has no admin of its own."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from portal.accounts import queries as accounts
+from portal.accounts.models import Organization
+from portal.accounts.service import CompanyEntry, DomainProven, OrganizationChanged, UserActivated, change_organization, compared, stale
+from portal.agreements import queries as agreements
+from portal.agreements.models import AgreementState
+from portal.agreements.service import AgreementChanged, TextPublished
+from portal.core import audit
+from portal.core.access import PORTAL, Actor, Side
+from portal.core.db import db
+from portal.core.errors import Forbidden, Refused
+from portal.core.events import on
+from portal.core.scope import EVERYTHING, Scope, scoped
+from portal.core.words import normalise, search_text
+from portal.customers import mails, queries
+from portal.customers.models import Customer, CustomerTag, RelationshipState
+from portal.customers.states import RELATIONSHIP
+
+CLAIM_LASTS = timedelta(days=30)
+MOST_TAGS = 20
+
+
+@dataclass(frozen=True)
+class BillingEntry:
+    name: str
+    billing_contact: str
+    billing_email: str
+    billing_street: str
+    billing_city: str
+    billing_region: str
+    billing_postal_code: str
+    billing_district: str = ""
+
+
+@dataclass(frozen=True)
+class ContactEntry:
+    first_name: str
+    last_name: str
+    email: str
+    phone: str
+    language: str
+
+
+@dataclass(frozen=True)
+class ProfileEntry:
+    segment: str
+    tags: tuple[str, ...]
+    notes: str
+
+
+def enter_record(
+    organization: Organization, *, partner_id: int, state: RelationshipState, by: Actor, at: datetime, name: str | None = None, **details: Any
+) -> Customer:
+    """A partner's new record of this customer; the customer stands in its list at once."""
+    billing_name = name or organization.name
+    standing = agreements.standing(partner_id, organization.id, organization.country)
+    customer = Customer(
+        partner_id=partner_id,
+        customer_id=organization.id,
+        public_id=organization.public_id,
+        name=billing_name,
+        name_key=normalise(billing_name),
+        domain=organization.domain,
+        country=organization.country,
+        search_text=search_text(billing_name, organization.name, organization.domain),
+        state=state,
+        state_at=at,
+        agreement=standing.state,
+        created_at=at,
+        started_at=at if state is RelationshipState.ACTIVE else None,
+        **details,
+    )
+    db.session.add(customer)
+    db.session.flush()
+    audit.record(f"relationship.{state.value}", by=by, at=at, customer=customer.logged, seen_by=(partner_id, organization.id), after={"state": state.value})
+    return customer
+
+
+def change_company(customer: Customer, entry: CompanyEntry, *, version: int | None, by: Actor, at: datetime) -> None:
+    """By the adding partner until the first admin is active, by the customer's own admins after (R10)."""
+    if not company_is_open_to(customer, by):
+        raise Forbidden("the organization's own admins edit this")
+    change_organization(customer.organization, entry, version=version, by=by, at=at)
+
+
+def change_billing(customer: Customer, entry: BillingEntry, *, version: int | None, by: Actor, at: datetime) -> None:
+    """The partner's own half; a new billing name changes this partner's list and nothing else (R13)."""
+    _change_record(customer, entry, version=version, by=by, at=at)
+    _rekey(customer, customer.organization)
+
+
+def change_contact(customer: Customer, entry: ContactEntry, *, version: int | None, by: Actor, at: datetime) -> None:
+    _change_record(customer, entry, version=version, by=by, at=at)
+
+
+def change_profile(customer: Customer, entry: ProfileEntry, *, version: int | None, by: Actor, at: datetime) -> None:
+    """Segment, tags and notes."""
+    if version is not None and customer.version != version:
+        raise stale({"notes": (customer.notes, entry.notes)} if customer.notes != entry.notes else {})
+    if len(entry.tags) > MOST_TAGS:
+        raise Refused(_("Give at most %(number)s tags.", number=MOST_TAGS), field="tags")
+    former = queries.tags_of(customer)
+    before, after = audit.changes(
+        {"segment": customer.segment.value, "notes": customer.notes, "tags": former},
+        {"segment": entry.segment, "notes": entry.notes, "tags": sorted(entry.tags)},
+    )
+    if not after:
+        return
+    customer.segment, customer.notes = type(customer.segment)(entry.segment), entry.notes
+    sa.orm.attributes.flag_modified(customer, "notes")  # tags count as a change of the record
+    if "tags" in after:
+        db.session.execute(sa.delete(CustomerTag).where(CustomerTag.record_id == customer.id))
+        db.session.add_all([CustomerTag(partner_id=customer.partner_id, record_id=customer.id, tag=tag) for tag in sorted(entry.tags)])
+    audit.record("customer.updated", by=by, at=at, customer=customer.logged, before=before, after=after)
+
+
+def company_is_open_to(customer: Customer, actor: Actor) -> bool:
+    """Whether this partner may still edit the organization half (R10)."""
+    organization = customer.organization
+    return (
+        customer.state is RelationshipState.ACTIVE
+        and organization.added_by_id == actor.organization_id
+        and not accounts.active_admins(organization.id, Side.CUSTOMER)
+    )
+
+
+def _change_record(customer: Customer, entry: Any, *, version: int | None, by: Actor, at: datetime) -> None:
+    before, after = compared(customer, entry, version)
+    for key, value in after.items():
+        setattr(customer, key, value)
+    if after:
+        audit.record("customer.updated", by=by, at=at, customer=customer.logged, before=before, after=after)
+
+
+def _rekey(customer: Customer, organization: Organization) -> None:
+    customer.name_key = normalise(customer.name)
+    customer.search_text = search_text(customer.name, organization.name, organization.domain)
+
+
+@on(OrganizationChanged)
+def _repeat_in_records(event: OrganizationChanged) -> None:
+    """Name, domain and country stand in every partner's record for its list to sort and search by."""
+    organization = event.organization
+    with scoped(EVERYTHING):
+        for customer in db.session.scalars(sa.select(Customer).where(Customer.customer_id == organization.id)):
+            customer.domain, customer.country = organization.domain, organization.country
+            _rekey(customer, organization)
+
+
+@on(AgreementChanged)
+def _agreement_changed(event: AgreementChanged) -> None:
+    with scoped(EVERYTHING if event.partner_id is None else Scope(partner_id=event.partner_id)):
+        for customer in db.session.scalars(sa.select(Customer).where(Customer.customer_id == event.organization.id)):
+            customer.agreement = agreements.standing(customer.partner_id, event.organization.id, event.organization.country).state
+
+
+@on(TextPublished)
+def _text_published(event: TextPublished) -> None:
+    """A new version makes what was accepted before outdated, in one statement."""
+    with scoped(EVERYTHING):
+        accepted = Customer.agreement.in_([AgreementState.ACCEPTED, AgreementState.ATTESTED])
+        statement = sa.update(Customer).where(accepted).values(agreement=AgreementState.OUTDATED)
+        if event.country:
+            statement = statement.where(Customer.country == event.country)
+        db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+@on(UserActivated)
+def _first_admin_active(event: UserActivated) -> None:
+    """The adding partner is told that its customer's first admin is in (R18)."""
+    organization = event.user.organization
+    if organization.side is not Side.CUSTOMER or organization.added_by_id is None:
+        return
+    if accounts.active_admins(organization.id, Side.CUSTOMER) != [event.user.id]:
+        return
+    with scoped(Scope(partner_id=organization.added_by_id)):
+        customer = queries.record_of(organization.id)
+        if customer is not None:
+            mails.first_admin(customer, event.user, at=event.at)
+
+
+@on(DomainProven)
+def _other_claims_yield(event: DomainProven) -> None:
+    """Other claims to a domain become pending records of the organization that proved it (R11).
+
+    A claim counts while it has an active relationship; a partner that already has a record of the proven one keeps that.
+    """
+    proven = event.organization
+    with scoped(EVERYTHING):
+        claims = (
+            sa.select(Customer)
+            .join(Organization, Organization.id == Customer.customer_id)
+            .where(
+                Organization.domain == proven.domain,
+                Organization.cloud == proven.cloud,
+                Organization.id != proven.id,
+                Organization.domain_proven_at.is_(None),
+                Customer.state == RelationshipState.ACTIVE,
+            )
+        )
+        for customer in db.session.scalars(claims).all():
+            known = db.session.scalar(sa.select(Customer.id).where(Customer.partner_id == customer.partner_id, Customer.customer_id == proven.id))
+            if known is not None:
+                continue
+            RELATIONSHIP.apply(customer, "yield", by=PORTAL, at=event.at, customer=customer.logged, seen_by=(customer.partner_id,), details={"domain": proven.domain})
+            customer.customer_id, customer.public_id = proven.id, proven.public_id
+            customer.agreement = AgreementState.MISSING
+            _rekey(customer, proven)

@@ -1,0 +1,21 @@
+"""A customer that is being added: nothing of it exists before Submit (R16)."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.core.db import Base, Public, Versioned
+from portal.core.scope import Owned
+
+
+class CustomerDraft(Owned, Public, Versioned, Base):
+    """What a user has typed so far; its author's alone."""
+
+    __tablename__ = "customer_draft"
+    __table_args__ = (sa.Index("ix_customer_draft_author", "partner_id", "author_id", "id"),)
+    author_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id"))
+    typed: Mapped[dict[str, Any]]
+    overridden: Mapped[bool] = mapped_column(default=False)
+    saved_at: Mapped[datetime]

@@ -1,0 +1,153 @@
+"""Adding a customer: a draft that survives leaving, checks before anything exists, and Submit (R16)."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from portal.accounts import queries as accounts
+from portal.accounts import service as account_service
+from portal.core import audit
+from portal.core.access import Actor, Role, Side
+from portal.core.db import db, find
+from portal.core.errors import NotFound, Refused
+from portal.core.places import market
+from portal.core.words import Caution, address_warnings, name_warnings
+from portal.customers import queries as customers
+from portal.customers.models import Customer, RelationshipState
+from portal.customers.service import enter_record
+from portal.onboarding.models import CustomerDraft
+
+MOST_DRAFTS = 50
+
+
+@dataclass(frozen=True)
+class AccountEntry:
+    """Account information: the company, and its primary contact, who becomes its first admin."""
+
+    name: str
+    domain: str
+    country: str
+    street: str
+    district: str
+    city: str
+    region: str
+    postal_code: str
+    tax_id: str
+    first_name: str
+    last_name: str
+    email: str
+    phone: str
+    language: str
+    segment: str
+
+
+class DomainTaken(Refused):
+    """The domain is proven by another organization; the way that works is a relationship request (R11)."""
+
+
+class AlreadyCustomer(Refused):
+    """This partner has a customer with this domain; `customer` is its record."""
+
+    def __init__(self, message: Any, customer: Customer) -> None:
+        super().__init__(message, field="domain")
+        self.customer = customer
+
+
+def save_draft(draft: CustomerDraft | None, typed: dict[str, Any], *, by: Actor, at: datetime) -> CustomerDraft:
+    """Keep what was typed, right or wrong, so that leaving half-way loses nothing."""
+    if draft is None:
+        assert by.organization_id is not None and by.user_id is not None
+        mine = sa.select(CustomerDraft.id).where(CustomerDraft.author_id == by.user_id).order_by(CustomerDraft.id.desc())
+        for old in db.session.scalars(mine.offset(MOST_DRAFTS - 1).limit(100)).all():
+            db.session.execute(sa.delete(CustomerDraft).where(CustomerDraft.id == old))
+        draft = CustomerDraft(partner_id=by.organization_id, author_id=by.user_id, typed={}, saved_at=at)
+        db.session.add(draft)
+    draft.typed, draft.saved_at = {key: value for key, value in typed.items() if isinstance(value, str | bool)}, at
+    db.session.flush()
+    return draft
+
+
+def my_draft(public_id: UUID, by: Actor) -> CustomerDraft:
+    """One's own draft; NotFound for a colleague's."""
+    draft = find(CustomerDraft, public_id)
+    if draft.author_id != by.user_id:
+        raise NotFound(public_id)
+    return draft
+
+
+def my_drafts(by: Actor) -> list[Any]:
+    return list(
+        db.session.execute(
+            sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at).where(CustomerDraft.author_id == by.user_id).order_by(CustomerDraft.id.desc()).limit(10)
+        )
+    )
+
+
+def discard(draft: CustomerDraft) -> None:
+    db.session.delete(draft)
+
+
+def forget_drafts(*, before: datetime) -> int:
+    from portal.core.scope import EVERYTHING, scoped
+
+    with scoped(EVERYTHING):
+        return int(db.session.execute(sa.delete(CustomerDraft).where(CustomerDraft.saved_at < before)).rowcount)  # type: ignore[attr-defined]
+
+
+def cautions(entry: AccountEntry) -> list[Caution]:
+    """What looks like a mistake but may be meant (R12)."""
+    return [*name_warnings(entry.name), *address_warnings(entry.street, entry.country)]
+
+
+def check(entry: AccountEntry, *, by: Actor) -> None:
+    """Why this customer cannot be added; raised before anything exists."""
+    if market(entry.country) != market(by.country):
+        raise Refused(_("You can only sell inside your own market. Choose a country of it."), field="country")
+    known = customers.by_domain(entry.domain)
+    if known is not None:
+        raise AlreadyCustomer(_("%(name)s already stands in your list with this domain.", name=known.name), known)
+    if accounts.proven_owner(entry.domain, by.cloud) is not None:
+        raise DomainTaken(_("A company with this domain is already here, so it cannot be added again. Ask it for a relationship instead."), field="domain")
+
+
+def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool) -> Customer:
+    """Submit: organization, record, first customer admin with an activation link, all or nothing (R16, R18)."""
+    check(entry, by=by)
+    if cautions(entry) and not draft.overridden:
+        raise Refused(_("Look at the warnings first, and say that it is right so."))
+    assert by.organization_id is not None
+    organization = account_service.create_organization(
+        name=entry.name,
+        domain=entry.domain,
+        country=entry.country,
+        side=Side.CUSTOMER,
+        cloud=by.cloud,
+        by=by,
+        at=at,
+        added_by_id=by.organization_id,
+        street=entry.street,
+        district=entry.district,
+        city=entry.city,
+        region=entry.region,
+        postal_code=entry.postal_code,
+        tax_id=entry.tax_id,
+    )
+    details = asdict(entry)
+    customer = enter_record(
+        organization,
+        partner_id=by.organization_id,
+        state=RelationshipState.ACTIVE,
+        by=by,
+        at=at,
+        **{key: details[key] for key in ("first_name", "last_name", "email", "phone", "language", "segment")},
+    )
+    colleague = account_service.Colleague(f"{entry.first_name} {entry.last_name}", entry.email, [Role.CUSTOMER_ADMIN], entry.language)
+    account_service.invite_user(organization, colleague, by=by, at=at, mailed=mailed, about="first_admin")
+    audit.record("customer.added", by=by, at=at, customer=customer.logged, after={"name": entry.name, "domain": entry.domain, "email": entry.email})
+    db.session.delete(draft)
+    db.session.flush()
+    return customer

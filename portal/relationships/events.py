@@ -1,0 +1,48 @@
+"""What relationships tell the floors above, and what they ask them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal.core.access import Actor
+from portal.customers.models import Customer
+from portal.relationships.models import RelationshipRequest
+
+
+@dataclass(frozen=True)
+class RelationshipEnding:
+    """May this relationship end? Subscribers answer with the Obstacles that are still in the way (R35)."""
+
+    customer: Customer
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that must be suspended or cancelled first: a translated line, and where to do it."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True)
+class RelationshipClearing:
+    """Suspend and cancel whatever is in the way, in one confirmed step (R35)."""
+
+    customer: Customer
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RelationshipEnded:
+    customer: Customer
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RelationshipStarted:
+    """A request was accepted; for a reinstated one, with all that was before."""
+
+    customer: Customer
+    request: RelationshipRequest
+    at: datetime

@@ -1,0 +1,28 @@
+"""Jobs of relationships: what time brings."""
+
+from portal.core import clock, jobs
+from portal.relationships import delegation, service
+
+
+@jobs.every(minutes=5)
+def expire_requests() -> None:
+    """Requests whose link ran out."""
+    service.expire_requests(at=clock.now())
+
+
+@jobs.every(minutes=60)
+def remind_of_requests() -> None:
+    """Authors of requests that lapse soon."""
+    service.remind_of_requests(at=clock.now())
+
+
+@jobs.every(minutes=5)
+def run_out_delegations() -> None:
+    """Delegated administration that reached its end."""
+    delegation.run_out(at=clock.now())
+
+
+@jobs.every(minutes=60)
+def remind_of_delegations() -> None:
+    """30, 7 and 1 day before delegated administration ends."""
+    delegation.remind(at=clock.now())

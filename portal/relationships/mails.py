@@ -1,0 +1,99 @@
+"""What relationships write by mail, and to whom. The partner is told by a message to the request's author."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.accounts.models import Organization, User, UserRole, UserState
+from portal.core import outbox
+from portal.core.access import Actor, Role
+from portal.core.db import db
+from portal.customers.models import Customer
+from portal.relationships.models import DelegatedAdministration, RelationshipRequest
+
+
+def request(row: RelationshipRequest, *, by: Actor, at: datetime) -> None:
+    """The request itself, in the words its sender chose; answers go to the person (R20)."""
+    outbox.post_text(
+        "relationships/request",
+        to=row.email,
+        organization_id=row.partner_id,
+        at=at,
+        in_language=row.language,
+        subject=row.subject,
+        text=row.body,
+        reply_to=(by.name, by.email),
+        link=row.link,
+        path="/connect/",
+    )
+
+
+def accepted(row: RelationshipRequest, customer: Customer, *, by: Actor, at: datetime, reinstated: bool) -> None:
+    _to_author(row, "accepted", at, customer=customer.name, customer_id=customer.public_id, person=by.name, email=by.email, reinstated=reinstated)
+    outbox.post(
+        "relationships/receipt", to=by.email, organization_id=by.organization_id, at=at, in_language=by.language, name=by.name,
+        partner=row.partner.name, request_id=row.public_id, delegated=row.delegated_administration,
+    )
+
+
+def declined(row: RelationshipRequest, *, at: datetime) -> None:
+    _to_author(row, "declined", at, addressee=row.organization or row.email, reason=row.decline_reason or "", request_id=row.public_id)
+
+
+def expired(row: RelationshipRequest, *, at: datetime) -> None:
+    _to_author(row, "expired", at, addressee=row.organization or row.email, request_id=row.public_id)
+
+
+def lapsing(row: RelationshipRequest, *, at: datetime) -> None:
+    _to_author(row, "lapsing", at, addressee=row.organization or row.email, request_id=row.public_id, expires_at=row.expires_at)
+
+
+def delegation_removed(row: DelegatedAdministration, *, by: Actor, at: datetime) -> None:
+    _to_partner(row, "delegation_removed", at, customer=by.organization_name, person=by.name)
+
+
+def delegation_extended(row: DelegatedAdministration, customer: Customer, *, at: datetime) -> None:
+    _to_partner(row, "delegation_extended", at, customer=customer.name, ends_at=row.ends_at)
+    _to_customer_admins(row, "delegation_extended_customer", at, ends_at=row.ends_at)
+
+
+def delegation_lapsed(row: DelegatedAdministration, customer: Customer | None, *, at: datetime) -> None:
+    _to_partner(row, "delegation_lapsed", at, customer=customer.name if customer else "")
+
+
+def delegation_lapsing(row: DelegatedAdministration, customer: Customer, *, at: datetime) -> None:
+    _to_partner(row, "delegation_lapsing", at, customer=customer.name, ends_at=row.ends_at, auto_extend=row.auto_extend, customer_id=customer.public_id)
+
+
+def _to_author(row: RelationshipRequest, kind: str, at: datetime, **context: Any) -> None:
+    author = db.session.get(User, row.author_id) if row.author_id else None
+    language = author.language if author else None
+    outbox.post(f"relationships/{kind}", to=row.author_email, organization_id=row.partner_id, at=at, in_language=language, name=row.author_name, **context)
+
+
+def _to_partner(row: DelegatedAdministration, kind: str, at: datetime, **context: Any) -> None:
+    """To the author of the request that led to it, and to the partner's global admins."""
+    author_id = db.session.scalar(
+        sa.select(RelationshipRequest.author_id).where(RelationshipRequest.id == row.request_id, RelationshipRequest.partner_id == row.partner_id)
+    )
+    for user in _admins(row.partner_id, Role.GLOBAL_ADMIN, also=author_id):
+        outbox.post(f"relationships/{kind}", to=user.email, organization_id=row.partner_id, at=at, in_language=user.language, name=user.name, **context)
+
+
+def _to_customer_admins(row: DelegatedAdministration, kind: str, at: datetime, **context: Any) -> None:
+    partner = db.session.get_one(Organization, row.partner_id)
+    assert row.customer_id is not None
+    for user in _admins(row.customer_id, Role.CUSTOMER_ADMIN):
+        outbox.post(f"relationships/{kind}", to=user.email, organization_id=row.customer_id, at=at, in_language=user.language, name=user.name, partner=partner.name, **context)
+
+
+def _admins(organization_id: int, role: Role, *, also: int | None = None) -> list[User]:
+    statement = (
+        sa.select(User)
+        .outerjoin(UserRole, sa.and_(UserRole.user_id == User.id, UserRole.role == role))
+        .where(User.organization_id == organization_id, User.state == UserState.ACTIVE, sa.or_(UserRole.id.is_not(None), User.id == also))
+        .order_by(User.id)
+        .limit(20)
+    )
+    return list(db.session.scalars(statement).unique())

@@ -1,0 +1,390 @@
+"""Relationship requests: draft, send, answer, expire; and ending and reinstating a relationship."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from portal.accounts.models import Organization
+from portal.agreements import queries as agreements
+from portal.agreements import service as agreement_service
+from portal.agreements.models import AgreementState
+from portal.core import audit, tokens
+from portal.core.access import PORTAL, Actor, Cloud, Side
+from portal.core.db import attempt, db
+from portal.core.errors import NotFound, Refused, Stale
+from portal.core.events import ask, emit
+from portal.core.places import market
+from portal.core.scope import EVERYTHING, Scope, scoped
+from portal.customers import queries as customers
+from portal.customers.models import Customer, RelationshipState
+from portal.customers.service import enter_record
+from portal.customers.states import RELATIONSHIP
+from portal.relationships import delegation, mails, queries, texts
+from portal.relationships.events import Obstacle, RelationshipClearing, RelationshipEnded, RelationshipEnding, RelationshipStarted
+from portal.relationships.models import AdminRole, RelationshipRequest, RequestPurpose, RequestState, SendingWay
+from portal.relationships.states import REQUEST
+
+LINK_LASTS = timedelta(days=30)
+REMIND_BEFORE = timedelta(days=5)
+MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class RequestEntry:
+    """What the request form holds."""
+
+    email: str
+    organization: str
+    language: str
+    delegated_administration: bool
+    roles: list[str] = field(default_factory=list)
+    duration_days: int | None = None
+    auto_extend: bool = False
+    subject: str = ""
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """What became of one line of a bulk action."""
+
+    line: str
+    done: bool
+    message: str
+    request: RelationshipRequest | None = None
+
+
+# --- drafting
+
+
+def draft_request(
+    entry: RequestEntry, *, by: Actor, at: datetime, named: Organization | None = None, purpose: RequestPurpose = RequestPurpose.CONNECT
+) -> RelationshipRequest:
+    """A draft from the template of the chosen language, or with the words given (R20)."""
+    terms = _terms(entry, by)
+    subject, body = entry.subject, entry.body
+    if not subject or not body:
+        subject, body = texts.draft(
+            language=entry.language,
+            purpose=purpose,
+            partner=by.organization_name,
+            author=by.name,
+            organization=entry.organization,
+            delegated=bool(terms["delegated_administration"]),
+            days=terms["duration_days"],
+        )
+    check_body(body)
+    assert by.organization_id is not None
+    request = RelationshipRequest(
+        partner_id=by.organization_id,
+        customer_id=named.id if named else None,
+        named=named is not None,
+        purpose=purpose,
+        state=RequestState.DRAFT,
+        state_at=at,
+        email=entry.email,
+        organization=entry.organization,
+        language=entry.language,
+        subject=subject,
+        body=body,
+        created_at=at,
+        author_id=by.user_id,
+        author_name=by.name,
+        author_email=by.email,
+        **terms,
+    )
+    db.session.add(request)
+    db.session.flush()
+    audit.record("relationship_request.drafted", by=by, at=at, customer=_logged(request), after={"email": request.email, "delegated_administration": request.delegated_administration})
+    return request
+
+
+def update_request(request: RelationshipRequest, entry: RequestEntry, *, version: int | None, by: Actor, at: datetime) -> None:
+    """Correct a draft."""
+    if request.state is not RequestState.DRAFT:
+        raise Refused(_("This request was already sent. Revoke it, then write a new one."))
+    if version is not None and request.version != version:
+        raise Stale(_("Somebody else changed this draft while you had it open. Compare, then save again."))
+    check_body(entry.body)
+    fresh = {"email": entry.email, "organization": entry.organization, "language": entry.language, "subject": entry.subject, "body": entry.body, **_terms(entry, by)}
+    before, after = audit.changes({key: getattr(request, key) for key in fresh}, fresh)
+    for key, value in after.items():
+        setattr(request, key, value)
+    if after:
+        audit.record("relationship_request.updated", by=by, at=at, customer=_logged(request), before=before, after=after)
+
+
+def check_body(body: str) -> None:
+    """The placeholder stays, once (R20)."""
+    if body.count(texts.LINK) != 1:
+        raise Refused(_("The text must hold {link} exactly once: there the customer's personal link comes in."), field="body")
+
+
+# --- sending
+
+
+def send_request(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: datetime) -> None:
+    """Out by one of the three ways; all end in the same pending request (R20)."""
+    REQUEST.apply(request, "send", by=by, at=at, customer=_logged(request), seen_by=_told(request), details={"email": request.email, "way": way.value})
+    request.link = tokens.issue("connect", at=at, lifetime=LINK_LASTS)
+    request.sent_at, request.expires_at, request.sending_way = at, request.link.expires_at, way
+    db.session.flush()
+    if way is SendingWay.PORTAL:
+        mails.request(request, by=by, at=at)
+
+
+def send_again(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: datetime) -> None:
+    """A new link for 30 days more; the old one stops (R22)."""
+    if request.state is not RequestState.SENT or request.link is None:
+        raise Refused(_("Only a request that waits for its answer can be sent again."))
+    tokens.renew(request.link, at=at, lifetime=LINK_LASTS)
+    request.expires_at, request.sending_way, request.reminded_at = request.link.expires_at, way, None
+    audit.record("relationship_request.sent_again", by=by, at=at, customer=_logged(request), seen_by=_told(request), after={"email": request.email, "way": way.value})
+    if way is SendingWay.PORTAL:
+        mails.request(request, by=by, at=at)
+
+
+def revoke_request(request: RelationshipRequest, *, by: Actor, at: datetime) -> None:
+    was_sent = request.state is RequestState.SENT
+    REQUEST.apply(request, "revoke", by=by, at=at, customer=_logged(request), seen_by=_told(request))
+    if was_sent and request.link is not None:
+        request.link.revoked_at = at
+
+
+def send_many(addresses: list[str], entry: RequestEntry, *, by: Actor, at: datetime) -> list[LineResult]:
+    """One request to each address, each with its own result."""
+    from portal.core.forms import valid_email
+
+    if len(addresses) > MOST_AT_ONCE:
+        raise Refused(_("At most %(number)s addresses at once. Send the first ones, then the rest.", number=MOST_AT_ONCE), field="addresses")
+    results = []
+    waiting = _waiting_addresses([address.casefold() for address in addresses])
+    for address in addresses:
+        email = valid_email(address)
+        if email is None:
+            results.append(LineResult(address, False, _("This is not an e-mail address.")))
+        elif email.casefold() in waiting:
+            results.append(LineResult(address, False, _("A request to this address is already waiting for its answer.")))
+        else:
+            results.append(_send_one(email, entry, by=by, at=at))
+    return results
+
+
+def _send_one(email: str, entry: RequestEntry, *, by: Actor, at: datetime) -> LineResult:
+    single = RequestEntry(email, entry.organization, entry.language, entry.delegated_administration, entry.roles, entry.duration_days, entry.auto_extend)
+    try:
+        with attempt():
+            request = draft_request(single, by=by, at=at)
+            send_request(request, way=SendingWay.PORTAL, by=by, at=at)
+    except Refused as refusal:
+        return LineResult(email, False, str(refusal.message))
+    return LineResult(email, True, _("Sent."), request)
+
+
+def _waiting_addresses(keys: list[str]) -> set[str]:
+    R = RelationshipRequest
+    found = db.session.scalars(sa.select(sa.func.lower(R.email)).where(R.state == RequestState.SENT, sa.func.lower(R.email).in_(keys)))
+    return set(found)
+
+
+# --- answering
+
+
+def hindrance(request: RelationshipRequest, organization: Organization) -> str | None:
+    """Why this organization cannot accept this request; None when it can. A word the page shows a text for."""
+    partner = request.partner
+    if organization.side is not Side.CUSTOMER:
+        return "partner"
+    if request.named and request.customer_id != organization.id:
+        return "other_customer"
+    if organization.cloud is not partner.cloud:
+        return "cloud"
+    if market(organization.country) != market(partner.country):
+        return "market"
+    return None
+
+
+def accept_request(request: RelationshipRequest, *, agreement: bool, language: str, by: Actor, at: datetime) -> Customer:
+    """A customer admin says yes: relationship, agreement and delegated administration in one transaction (R23, R25).
+
+    `agreement` says that the current customer agreement was accepted on the same page.
+    """
+    assert by.organization_id is not None
+    with scoped(EVERYTHING):
+        organization = db.session.get_one(Organization, by.organization_id)
+        if hindrance(request, organization) is not None:
+            raise Refused(_("Your organization cannot accept this request."))
+        _check_open(request, at)
+        if request.link is None or not tokens.use(request.link, at=at):
+            raise Refused(_("This request was answered a moment ago."))
+        partner_id = request.partner_id
+        existing = customers_record(partner_id, organization.id)
+        was_ended = existing is not None and existing.state is RelationshipState.ENDED
+        customer = _start_relationship(request, existing, organization, by=by, at=at)
+        standing = agreements.standing(partner_id, organization.id, organization.country)
+        if standing.state not in (AgreementState.ACCEPTED, AgreementState.ATTESTED):
+            if not agreement:
+                raise Refused(_("Read the customer agreement and tick that you accept it."), field="agreement")
+            agreement_service.accept(organization, language=language, by=by, at=at, partners=(partner_id,))
+        request.customer_id = organization.id
+        request.answered_by = f"{by.name} <{by.email}>"
+        details = {"company": customer.name, "accepted_by": by.email}
+        REQUEST.apply(request, "accept", by=by, at=at, customer=customer.logged, seen_by=(partner_id, organization.id), details=details)
+        if request.delegated_administration:
+            delegation.grant(request, organization, by=by, at=at)
+        db.session.flush()
+        emit(RelationshipStarted(customer, request, at))
+        mails.accepted(request, customer, by=by, at=at, reinstated=was_ended)
+        return customer
+
+
+def decline_request(request: RelationshipRequest, *, reason: str, by: Actor, at: datetime) -> None:
+    """No, thank you: by a customer admin, or by whoever was written to."""
+    with scoped(EVERYTHING):
+        _check_open(request, at)
+        request.decline_reason = reason or None
+        request.answered_by = f"{by.name} <{by.email}>" if by.user_id else request.email
+        REQUEST.apply(request, "decline", by=by, at=at, customer=_logged(request), seen_by=_told(request), details={"reason": reason})
+        if request.link is not None:
+            request.link.revoked_at = at
+        db.session.flush()
+        mails.declined(request, at=at)
+
+
+def customers_record(partner_id: int, organization_id: int) -> Customer | None:
+    statement = sa.select(Customer).where(Customer.partner_id == partner_id, Customer.customer_id == organization_id).with_for_update()
+    return db.session.scalar(statement)
+
+
+def _check_open(request: RelationshipRequest, at: datetime) -> None:
+    if request.state is not RequestState.SENT or request.link is None or not request.link.usable(at):
+        raise Refused(_("This request is no longer open."))
+
+
+def _start_relationship(request: RelationshipRequest, existing: Customer | None, organization: Organization, *, by: Actor, at: datetime) -> Customer:
+    first_name, _space, last_name = by.name.partition(" ")
+    contact = {"first_name": first_name, "last_name": last_name, "email": by.email, "language": by.language or request.language}
+    if existing is None:
+        return enter_record(organization, partner_id=request.partner_id, state=RelationshipState.ACTIVE, by=by, at=at, **contact)
+    if existing.state is RelationshipState.ACTIVE:
+        return existing
+    action = "reinstate" if existing.state is RelationshipState.ENDED else "accept"
+    RELATIONSHIP.apply(existing, action, by=by, at=at, customer=existing.logged, seen_by=(existing.partner_id, organization.id))
+    existing.started_at = existing.started_at or at
+    existing.ended_at = existing.ended_by = existing.ending_reason = None
+    if not existing.email:
+        for key, value in contact.items():
+            setattr(existing, key, value)
+    return existing
+
+
+# --- what time brings
+
+
+def expire_requests(*, at: datetime) -> int:
+    """Requests whose link ran out (R22)."""
+    with scoped(EVERYTHING):
+        due = sa.select(RelationshipRequest).where(RelationshipRequest.state == RequestState.SENT, RelationshipRequest.expires_at <= at)
+        requests = db.session.scalars(due.order_by(RelationshipRequest.id).limit(500).with_for_update(skip_locked=True)).all()
+        for request in requests:
+            REQUEST.apply(request, "expire", by=PORTAL, at=at, customer=_logged(request), seen_by=(request.partner_id, *_told(request)))
+            mails.expired(request, at=at)
+        return len(requests)
+
+
+def remind_of_requests(*, at: datetime) -> int:
+    """Tell the author some days before an unanswered request lapses, once."""
+    R = RelationshipRequest
+    with scoped(EVERYTHING):
+        due = sa.select(R).where(R.state == RequestState.SENT, R.reminded_at.is_(None), R.expires_at <= at + REMIND_BEFORE, R.expires_at > at)
+        requests = db.session.scalars(due.order_by(R.id).limit(500).with_for_update(skip_locked=True)).all()
+        for request in requests:
+            request.reminded_at = at
+            mails.lapsing(request, at=at)
+        return len(requests)
+
+
+# --- ending and reinstating
+
+
+def obstacles(customer: Customer) -> list[Obstacle]:
+    """What must be suspended or cancelled before the relationship may end (R35)."""
+    return ask(RelationshipEnding(customer))
+
+
+def clear_obstacles(customer: Customer, *, by: Actor, at: datetime) -> None:
+    """The one confirmed step that suspends them all (R35)."""
+    emit(RelationshipClearing(customer, by, at))
+
+
+def end_relationship(customer: Customer, *, typed_name: str, reason: str, by: Actor, at: datetime) -> None:
+    """The customer leaves the list, delegated administration ends; history and log stay (R36)."""
+    if " ".join(typed_name.split()).casefold() != " ".join(customer.name.split()).casefold():
+        raise Refused(_("Type the company name exactly as it stands above: %(name)s", name=customer.name), field="typed_name")
+    if obstacles(customer):
+        raise Refused(_("Something is still in the way. Suspend or cancel what is listed, then end the relationship."))
+    assert customer.customer_id is not None
+    RELATIONSHIP.apply(customer, "end", by=by, at=at, customer=customer.logged, seen_by=(customer.partner_id, customer.customer_id), details={"reason": reason})
+    customer.ended_at, customer.ended_by, customer.ending_reason = at, by.name, reason
+    granted = queries.delegation_of(customer.customer_id, lock=True)
+    if granted is not None:
+        delegation.end(granted, customer, by=by, at=at)
+    for request in db.session.scalars(sa.select(RelationshipRequest).where(RelationshipRequest.customer_id == customer.customer_id, RelationshipRequest.state == RequestState.SENT)):
+        revoke_request(request, by=by, at=at)
+    db.session.flush()
+    emit(RelationshipEnded(customer, by, at))
+
+
+def proposal(customer: Customer, *, by: Actor) -> dict[str, Any]:
+    """What a request to this known customer starts from: its address and the roles that it granted before (R37)."""
+    assert customer.customer_id is not None
+    former = queries.last_delegation(customer.customer_id)
+    return {
+        "email": customer.email,
+        "organization": customer.name,
+        "language": customer.language,
+        "delegated_administration": former is not None or by.cloud is Cloud.US_GOVERNMENT,
+        "roles": list(former.roles) if former else [],
+        "duration_days": former.duration_days if former else delegation.PROPOSED_DAYS,
+        "auto_extend": former.auto_extend if former else False,
+    }
+
+
+def named_organization(customer: Customer) -> Organization:
+    organization = db.session.get(Organization, customer.customer_id)
+    if organization is None:
+        raise NotFound(customer.public_id)
+    return organization
+
+
+def _terms(entry: RequestEntry, by: Actor) -> dict[str, Any]:
+    """Delegated administration as asked for; in the government cloud always included (R21, R30)."""
+    wanted = entry.delegated_administration or by.cloud is Cloud.US_GOVERNMENT
+    if not wanted:
+        return {"delegated_administration": False, "roles": [], "duration_days": None, "auto_extend": False}
+    roles = sorted(set(entry.roles))
+    if not roles:
+        raise Refused(_("Choose at least one role, or leave delegated administration out."), field="roles")
+    if any(role not in list(AdminRole) for role in roles):
+        raise Refused(_("Choose among the roles shown."), field="roles")
+    days = entry.duration_days
+    if days is None or not 1 <= days <= delegation.LONGEST_DAYS:
+        raise Refused(_("Give a number from %(least)s to %(most)s.", least=1, most=delegation.LONGEST_DAYS), field="duration_days")
+    return {"delegated_administration": True, "roles": roles, "duration_days": days, "auto_extend": entry.auto_extend}
+
+
+def _logged(request: RelationshipRequest) -> audit.Customer | None:
+    """The customer as the partner knows it, when the request names one."""
+    if request.customer_id is None:
+        return None
+    with scoped(Scope(partner_id=request.partner_id)):
+        customer = customers.record_of(request.customer_id)
+    return customer.logged if customer else audit.Customer(request.customer_id, request.organization or request.email)
+
+
+def _told(request: RelationshipRequest) -> tuple[int | None, ...]:
+    """Whose logs tell of it: the partner's, and a named customer's."""
+    return (request.partner_id, request.customer_id if request.named else None)

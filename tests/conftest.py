@@ -1,0 +1,70 @@
+"""Fixtures for every test: a fresh copy of the small world on both databases, and its people."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from portal.core.db import db, writing
+from tests.support import databases
+from tests.support.page import Visitor
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        from pytest_socket import disable_socket  # noqa: F401
+    except ImportError:
+        return
+    config.option.allow_hosts = "127.0.0.1,localhost,::1"
+    config.option.allow_unix_socket = True
+
+
+@pytest.fixture(params=databases.ENGINES)
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def app(engine: str) -> Iterator[Flask]:
+    """The application over a fresh copy of the world; with an application context."""
+    database = databases.database(engine)
+    database.fresh()
+    database.app.extensions["throttle"][True].storage.reset()
+    with database.app.app_context():
+        yield database.app
+        db.session.rollback()
+        db.session.remove()
+
+
+class People:
+    """People of the world, each with a browser of their own."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def visitor(self) -> Visitor:
+        """Somebody who is not signed in."""
+        return Visitor(self.app)
+
+    def __call__(self, email: str) -> Visitor:
+        """This person, signed in."""
+        from portal.accounts import queries, service
+        from portal.core import clock
+
+        visitor = Visitor(self.app)
+        with self.app.app_context(), writing():
+            user = queries.user_by_email(email)
+            assert user is not None, email
+            token = service.open_session(user, at=clock.now(), device="Test browser", address="127.0.0.1")
+            user_id = user.id
+            db.session.commit()
+        with visitor.client.session_transaction() as session:
+            session["_user_id"] = token
+            session["_fresh"] = True
+            session["user"] = user_id
+        return visitor
+
+
+@pytest.fixture
+def people(app: Flask) -> Callable[[str], Visitor]:
+    return People(app)
