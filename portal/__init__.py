@@ -11,13 +11,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import config
 from portal.core import db as database
-from portal.core import headers, health, i18n, jobs, outbox, routing, throttle
+from portal.core import headers, health, i18n, jobs, outbox, pages, places, routing, throttle
 from portal.core.access import Permission, Side
 from portal.core.navigation import navigation
 
 # Modules with routes, in the order of the floors.
 VIEWS = (
     "portal.accounts.views",
+    "portal.accounts.views_activation",
+    "portal.accounts.views_password",
     "portal.accounts.views_account",
     "portal.accounts.views_users",
     "portal.accounts.views_outbox",
@@ -32,6 +34,7 @@ VIEWS = (
     "portal.onboarding.views",
     "portal.coming_up.views",
     "portal.activity.views",
+    "portal.activity.views_my",
     "portal.insights.views",
 )
 # Modules that only subscribe to events or register jobs.
@@ -75,8 +78,8 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     app.register_blueprint(health.feature)
     jobs.init_app(app, settings)
     app.extensions["navigation"] = navigation
-    _ui(app)
     headers.init_app(app, settings)
+    _ui(app)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
@@ -102,6 +105,10 @@ def _ui(app: Flask) -> None:
     app.jinja_env.globals["ui"] = ui
     app.jinja_env.globals["P"] = Permission
     app.jinja_env.globals["Side"] = Side
+    app.jinja_env.globals["in_place"] = pages.in_place
+    app.jinja_env.globals["address_lines"] = lambda address: places.format_address(address, i18n.language())
+    app.jinja_env.globals["country_name"] = lambda code: places.country_name(code, i18n.language())
+    app.jinja_env.filters["pairs"] = lambda values: [(value, value) for value in values]
     for name in sorted(app.jinja_env.list_templates(filter_func=lambda name: name.startswith("ui/"))):
         for macro, value in app.jinja_env.get_template(name).module.__dict__.items():
             if not macro.startswith("_"):

@@ -266,8 +266,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_user_public_id")),
     )
     with op.batch_alter_table("user", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_user_activation_link_id"), ["activation_link_id"], unique=False)
         batch_op.create_index("ix_user_email_key", ["email_key"], unique=False)
         batch_op.create_index("ix_user_organization_name", ["organization_id", "name_key", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_user_reset_link_id"), ["reset_link_id"], unique=False)
         batch_op.create_index(
             "uq_user_email_key", ["email_key"], unique=True, sqlite_where=sa.text("state <> 'invited'"), postgresql_where=sa.text("state <> 'invited'")
         )
@@ -320,8 +322,8 @@ def upgrade() -> None:
         sa.Column("partner_id", KEY, nullable=False),
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("typed", sa.JSON(), nullable=False),
-        sa.Column("overridden", sa.Boolean(), nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("customer_public_id", sa.Uuid(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("id", KEY, nullable=False),
         sa.ForeignKeyConstraint(["author_id"], ["user.id"], name=op.f("fk_customer_draft_author_id")),
@@ -539,8 +541,10 @@ def downgrade() -> None:
     op.drop_table("agreement_acceptance")
     with op.batch_alter_table("user", schema=None) as batch_op:
         batch_op.drop_index("uq_user_email_key", sqlite_where=sa.text("state <> 'invited'"), postgresql_where=sa.text("state <> 'invited'"))
+        batch_op.drop_index(batch_op.f("ix_user_reset_link_id"))
         batch_op.drop_index("ix_user_organization_name")
         batch_op.drop_index("ix_user_email_key")
+        batch_op.drop_index(batch_op.f("ix_user_activation_link_id"))
 
     op.drop_table("user")
     with op.batch_alter_table("mail", schema=None) as batch_op:

@@ -1,18 +1,22 @@
 """Forms of accounts, and the company form that every feature with a postal address builds on."""
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar, Self
 
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import SelectField
-from wtforms.validators import Length
+from wtforms import HiddenField, SelectField
+from wtforms.validators import InputRequired, Length
 from wtforms.widgets import Select, TextInput
 
-from portal.accounts.service import CompanyEntry
+from portal.accounts import queries
+from portal.accounts.passwords import SHORTEST
+from portal.accounts.service import Colleague, CompanyEntry
 from portal.core import forms, places
+from portal.core.access import Role
 from portal.core.forms import Form
-from portal.core.i18n import language
+from portal.core.i18n import language, languages, time_zones
 from portal.core.places import Address, AddressField, Problem
 
 _PLAIN_ADDRESS = (
@@ -29,7 +33,9 @@ class region_field(SelectField):
     def __init__(self, label: Any, *, length: int = 100, **options: Any) -> None:
         options.setdefault("render_kw", {"autocomplete": "address-level1"})
         too_long = Length(max=length, message=_l("This is too long: at most %(longest)s characters.", longest=length))
-        super().__init__(label, choices=[], validate_choice=False, filters=[lambda value: forms.words.clean(value) if value else ""], validators=[too_long], **options)
+        super().__init__(
+            label, choices=[], validate_choice=False, filters=[lambda value: forms.words.clean(value) if value else ""], validators=[too_long], **options
+        )
 
     def offer(self, choices: list[tuple[str, str]]) -> None:
         if choices:
@@ -39,6 +45,22 @@ class region_field(SelectField):
 
     def _value(self) -> str:
         return str(self.data or "")
+
+
+class time_zone_field(HiddenField):
+    """Filled in by the browser; without a script it stays UTC."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default="UTC", filters=[lambda value: value if value in time_zones() else "UTC"], render_kw={"data-timezone": True}, **options)
+
+
+def new_password(label: Any) -> Any:
+    hint = _l("At least %(number)s characters. A few unrelated words are easy to remember.", number=SHORTEST)
+    return forms.password(label, autocomplete="new-password", hint=hint)
+
+
+def role_boxes() -> Any:
+    return forms.checkboxes(_l("Roles"), [], validators=[InputRequired(_l("Choose at least one role."))])
 
 
 class AddressForm(Form):
@@ -55,6 +77,9 @@ class AddressForm(Form):
     def __init__(self, *args: Any, **options: Any) -> None:
         self.fixed_country = options.pop("fixed_country", "")
         super().__init__(*args, **options)
+        self.shown_for = request.form.get("fields_of", "")
+        if "fields_of" in self._fields:
+            self._fields["fields_of"].data = self.chosen_country
         self._shape()
 
     @classmethod
@@ -70,8 +95,11 @@ class AddressForm(Form):
 
     @property
     def updating(self) -> bool:
-        """Whether only the fields of another country were asked for: show the form again, check and save nothing."""
-        return UPDATE in request.form
+        """Whether only the fields of another country were asked for: show the form again, check and save nothing.
+
+        The button may also be pressed by the Enter key, so it counts only when the fields are those of another country.
+        """
+        return UPDATE in request.form and self.shown_for != self.chosen_country
 
     @property
     def address(self) -> list[Any]:
@@ -147,6 +175,7 @@ class CompanyForm(AddressForm):
     region = region()
     postal_code = postal_code()
     tax_id = forms.text(_l("Tax number"), length=40, required=False, autocomplete="off")
+    fields_of = forms.hidden()
     version = forms.version_field()
 
     @property
@@ -170,6 +199,69 @@ class CompanyForm(AddressForm):
         super()._shape()
         if self.has_tax_id:
             self.tax_id.label.text = _(places.tax_id_name(self.chosen_country))
+
+
+class SignInForm(Form):
+    email = forms.email(_l("E-mail address"), autocomplete="username")
+    password = forms.password(_l("Password"), autocomplete="current-password")
+    next = forms.hidden()
+    typed = forms.hidden()  # of a form that the end of a session interrupted; sealed
+
+
+class ForgottenForm(Form):
+    email = forms.email(_l("E-mail address"), autocomplete="username")
+
+
+class NewPasswordForm(Form):
+    password = new_password(_l("New password"))
+
+
+class ActivationForm(Form):
+    code = forms.text(_l("Code from the mail"), length=12, autocomplete="one-time-code", inputmode="numeric", hint=_l("Six digits."))
+    password = new_password(_l("Choose a password"))
+    time_zone = time_zone_field()
+
+
+class ChangePasswordForm(Form):
+    current = forms.password(_l("Current password"), autocomplete="current-password")
+    password = new_password(_l("New password"))
+
+
+class ProfileForm(Form):
+    """One's own account."""
+
+    name = forms.text(_l("Your name"), length=120, autocomplete="name")
+    phone = forms.phone(_l("Telephone"))
+    language = forms.select(_l("Language"), lambda: [("", _("As my browser says")), *languages()], required=False)
+    time_zone = forms.select(_l("Time zone"), time_zones)
+    version = forms.version_field()
+
+
+class InvitationForm(Form):
+    """A colleague to invite; the roles offered are those that the inviter may grant (R3)."""
+
+    Entry = Colleague
+
+    name = forms.text(_l("Name"), length=120, autocomplete="off")
+    email = forms.email(_l("E-mail address"), autocomplete="off", hint=_l("The invitation goes there. It cannot be changed later."))
+    language = forms.select(_l("Language of the invitation"), languages)
+    roles = role_boxes()
+
+    def offer(self, roles: Iterable[Role]) -> Self:
+        return _offering(self, roles)
+
+
+class RolesForm(Form):
+    roles = role_boxes()
+    version = forms.version_field()
+
+    def offer(self, roles: Iterable[Role]) -> Self:
+        return _offering(self, roles)
+
+
+def _offering(form: Any, roles: Iterable[Role]) -> Any:
+    form.roles.choices = [(role.value, _("%(role)s: %(what)s", role=queries.ROLE_NAMES[role], what=queries.ROLE_HINTS[role])) for role in roles]
+    return form
 
 
 def _address_message(name: str, problem: Problem, country: str) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from portal.accounts import queries
 from portal.accounts.models import User
 from portal.core import outbox
 from portal.core.access import Actor, Side
@@ -41,11 +42,14 @@ def reset(user: User, *, at: datetime) -> None:
 
 
 def password_changed(user: User, *, at: datetime) -> None:
-    outbox.post("accounts/password_changed", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, name=user.name, at_moment=at)
+    outbox.post(
+        "accounts/password_changed", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, name=user.name, at_moment=at,
+        zone=user.time_zone,
+    )
 
 
 def roles_changed(user: User, *, by: Actor, at: datetime) -> None:
     outbox.post(
         "accounts/roles_changed", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, name=user.name, changer=by.name,
-        roles=sorted(user.roles),
+        roles=[queries.ROLE_NAMES[role] for role in queries.ROLE_NAMES if role in user.roles],
     )

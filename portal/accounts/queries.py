@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
 
 from portal.accounts.models import Organization, User, UserRole, UserSession, UserState
-from portal.core import clock, search
+from portal.core import clock, search, tokens
 from portal.core.access import PARTNER_ROLES, Actor, Cloud, Role, Side, permissions_of
 from portal.core.db import db
 from portal.core.errors import NotFound
@@ -108,6 +108,30 @@ def actor_of_session(token: str) -> Actor | None:
 def user_by_email(email: str) -> User | None:
     """Whoever signs in with this address."""
     return db.session.scalar(sa.select(User).where(User.email_key == email.strip().casefold(), User.state != UserState.INVITED))
+
+
+def user(user_id: int) -> User:
+    """One's own row."""
+    return db.session.get_one(User, user_id)
+
+
+def user_by_link(purpose: str, token: str, *, at: datetime) -> User | None:
+    """Whose 'activation' or 'reset' link this is; None for one that is no longer good."""
+    link = tokens.look_up(purpose, token)
+    return user_holding(purpose, link.id, link.generation, at=at) if link else None
+
+
+def user_holding(purpose: str, link_id: int, generation: int, *, at: datetime, lock: bool = False) -> User | None:
+    """Whose link this is, for a browser that opened it and keeps that in its session."""
+    column, wanted = (User.activation_link_id, UserState.INVITED) if purpose == "activation" else (User.reset_link_id, UserState.ACTIVE)
+    statement = sa.select(User).where(column == link_id, User.state == wanted)
+    if lock:
+        statement = statement.with_for_update(of=User).execution_options(populate_existing=True)
+    user = db.session.scalar(statement)
+    if user is None or user.organization.suspended_at is not None:
+        return None
+    link = user.activation_link if purpose == "activation" else user.reset_link
+    return user if link and link.generation == generation and link.usable(at) else None
 
 
 def colleague(organization_id: int, public_id: UUID, *, lock: bool = False) -> User:

@@ -5,17 +5,20 @@ import secrets
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts import mails, passwords, queries
 from portal.accounts.models import Organization, ResetWish, User, UserRole, UserSession, UserState
-from portal.core import audit, tokens
+from portal.core import audit, outbox, tokens
 from portal.core.access import CUSTOMER_ROLES, PARTNER_ROLES, PORTAL, Actor, Cloud, PartnerType, Role, Side, grantable_roles
 from portal.core.db import db
 from portal.core.errors import Forbidden, NotFound, Refused, Stale
 from portal.core.events import emit
+from portal.core.outbox import Mail, MailState
+from portal.core.places import market
 from portal.core.words import is_free_mail, normalise
 
 INVITATION = timedelta(days=14)
@@ -99,6 +102,8 @@ def change_organization(organization: Organization, entry: CompanyEntry, *, vers
     before, after = compared(organization, entry, version)
     if not after:
         return
+    if market(entry.country) != market(organization.country):
+        raise Refused(_("An organization cannot move to another market: its partners and customers are in this one."), field="country")
     for key, value in after.items():
         setattr(organization, key, value)
     db.session.flush()
@@ -155,6 +160,7 @@ def invite_user(organization: Organization, entry: Colleague, *, by: Actor, at: 
 
 def invite_again(user: User, *, by: Actor, at: datetime, about: str = "colleague") -> None:
     """A new link; the old one stops."""
+    _protect_admins(user, by)
     if user.state is not UserState.INVITED or user.activation_link is None:
         raise Refused(_("%(name)s already has an account.", name=user.name))
     tokens.renew(user.activation_link, at=at, lifetime=INVITATION)
@@ -220,21 +226,25 @@ def mail_code(user: User, *, at: datetime) -> None:
         user.code_link = tokens.issue("code", at=at, lifetime=CODE)
     else:
         tokens.renew(user.code_link, at=at, lifetime=CODE)
-    mails.code(user.email, user.code_link, organization_id=user.organization_id, language=user.language, at=at)
+    organization = user.organization
+    # Until somebody of a customer is in, only the partner that added it can look after its mail (and reads no code in production).
+    looked_after = organization.added_by_id and not queries.active_admins(organization.id, organization.side)
+    mails.code(user.email, user.code_link, organization_id=organization.added_by_id if looked_after else organization.id, language=user.language, at=at)
 
 
-def activate(user: User, *, code: str, password: str, at: datetime) -> None:
+def activate(user: User, *, code: str, password: str, at: datetime, time_zone: str = "UTC") -> None:
     """Open the account: the code proves the mailbox, the link is used up, and a domain may be proven by it (R11, R18)."""
     if user.state is not UserState.INVITED or user.activation_link is None or not user.activation_link.usable(at):
         raise Refused(_("This link was used or has expired. Ask for a new one."))
+    passwords.check_strength(password, email=user.email)  # before the code, which works once
     if user.code_link is None or not tokens.code_matches(user.code_link, code, at=at):
         raise Refused(_("This is not the code we sent, or it is too old. Check it, or have a new one sent."), field="code")
-    passwords.check_strength(password, email=user.email)
     if queries.user_by_email(user.email) is not None:
         raise Refused(_("This address already has an account with another organization. Ask to be invited with another address."))
     if not tokens.use(user.activation_link, at=at):
         raise Refused(_("This link was used a moment ago."))
     user.password_hash = passwords.hash_password(password)
+    user.time_zone = time_zone
     become_active(user, at=at)
 
 
@@ -307,6 +317,20 @@ def sign_out(*, by: Actor, at: datetime) -> None:
     audit.record("session.ended", by=by, at=at)
 
 
+def end_session(user: User, public_id: UUID | None, *, by: Actor, at: datetime) -> int:
+    """End one of one's own sessions, or (None) all others than this one (S7)."""
+    if public_id is None:
+        count = end_sessions(user.id, at=at, besides=by.session_id)
+    else:
+        session = db.session.scalar(sa.select(UserSession).where(UserSession.public_id == public_id, UserSession.user_id == user.id))
+        if session is None:
+            raise NotFound(public_id)
+        count = end_sessions(user.id, at=at, session=session.id)
+    if count:
+        audit.record("session.ended", by=by, at=at, after={"sessions": count})
+    return count
+
+
 # --- passwords
 
 
@@ -359,10 +383,10 @@ def change_password(user: User, *, current: str, password: str, by: Actor, at: d
 
 
 def update_profile(user: User, *, name: str, phone: str, language: str | None, time_zone: str, version: int | None, by: Actor, at: datetime) -> None:
-    if version is not None and user.version != version:
-        raise Stale(_("Your account was changed in another window. Compare, then save again."))
     fresh = {"name": name, "phone": phone, "language": language, "time_zone": time_zone}
     before, after = audit.changes({key: getattr(user, key) for key in fresh}, fresh)
+    if version is not None and user.version != version:
+        raise stale({key: (before[key], value) for key, value in after.items()})
     if not after:
         return
     for key, value in after.items():
@@ -371,9 +395,24 @@ def update_profile(user: User, *, name: str, phone: str, language: str | None, t
     audit.record("user.updated", by=by, at=at, before=before, after=after)
 
 
+def choose_language(user: User, language: str, *, by: Actor, at: datetime) -> None:
+    update_profile(user, name=user.name, phone=user.phone, language=language, time_zone=user.time_zone, version=None, by=by, at=at)
+
+
 def name_key(name: str) -> str:
     """How a person's name sorts and is searched."""
     return "  " + "  ".join(normalise(name).split())
+
+
+# --- mail
+
+
+def send_again(mail: Mail, *, by: Actor, at: datetime) -> None:
+    """Put a message that failed back into the queue."""
+    if mail.state is not MailState.FAILED:
+        raise Refused(_("Only a message that failed can be sent again."))
+    outbox.retry(mail, at=at)
+    audit.record("mail.retried", by=by, at=at, after={"to": mail.recipient, "subject": mail.subject})
 
 
 # --- rules
@@ -390,8 +429,13 @@ def _check_grant(by: Actor, roles: frozenset[Role], organization: Organization) 
         raise Forbidden("roles beyond this person's to grant")
 
 
+def may_touch(user: User, by: Actor) -> bool:
+    """A user management admin touches no global admin's account (R3)."""
+    return Role.GLOBAL_ADMIN not in user.roles or Role.GLOBAL_ADMIN in by.roles
+
+
 def _protect_admins(user: User, by: Actor) -> None:
-    if Role.GLOBAL_ADMIN in user.roles and Role.GLOBAL_ADMIN not in by.roles:
+    if not may_touch(user, by):
         raise Forbidden("a user management admin touches no global admin's account (R3)")
 
 

@@ -1,8 +1,10 @@
 """Reads of one organization's own chain: the feed under its filters, for pages and for the export."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -27,7 +29,8 @@ class Wanted:
     action: str | None = None
     user_id: int | None = None
     customer_id: int | None = None
-    words: str = ""
+    customer: str = ""
+    person: str = ""
 
 
 def colleagues(organization_id: int) -> list[Any]:
@@ -55,9 +58,17 @@ def feed(wanted: Wanted, organization_id: int, zone: ZoneInfo) -> sa.Select[Any]
         statement = statement.where(LogEntry.actor_id == wanted.user_id)
     if wanted.customer_id is not None:
         statement = statement.where(LogEntry.customer_id == wanted.customer_id)
-    if search.patterns(wanted.words):
-        statement = statement.where(_about(wanted.words))
+    if search.patterns(wanted.customer):
+        statement = statement.where(_about(wanted.customer))
+    for word in wanted.person.split():
+        statement = statement.where(LogEntry.actor_name.icontains(word, autoescape=True))
     return statement
+
+
+def known_customers(entries: Sequence[Any]) -> dict[int, UUID]:
+    """Customer IDs of the customers, present and former, that these entries are about."""
+    statement = sa.select(Customer.customer_id, Customer.public_id).where(Customer.customer_id.in_({entry.customer_id for entry in entries} - {None}))
+    return dict(db.session.execute(statement).tuples().all())  # type: ignore[arg-type]
 
 
 def _about(words: str) -> sa.ColumnElement[bool]:

@@ -1,16 +1,22 @@
 """What the log's keys and codes are called where people read them."""
 
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.accounts import queries as accounts
-from portal.agreements.models import AgreementState
 from portal.core.audit import ACTIONS
+from portal.core.i18n import speaking
+from portal.customers.texts import SEGMENT_NAMES
 from portal.relationships import texts as relationships
 
 FIELDS = {
+    "action": _l("Action"),
+    "agreement": _l("Agreement"),
     "accepted_by": _l("Accepted by"),
     "accepted_on": _l("Accepted on"),
     "address": _l("Network address"),
@@ -26,6 +32,7 @@ FIELDS = {
     "city": _l("City"),
     "company": _l("Company name"),
     "country": _l("Country"),
+    "customer": _l("Customer ID"),
     "delegated_administration": _l("Delegated administration"),
     "district": _l("District"),
     "domain": _l("Domain"),
@@ -33,6 +40,7 @@ FIELDS = {
     "email": _l("E-mail"),
     "ends_at": _l("Ends"),
     "first_name": _l("First name"),
+    "from": _l("From"),
     "language": _l("Language"),
     "last_name": _l("Last name"),
     "method": _l("Kind of request"),
@@ -43,7 +51,6 @@ FIELDS = {
     "person": _l("Person"),
     "phone": _l("Phone"),
     "postal_code": _l("Postal code"),
-    "query": _l("Search"),
     "reason": _l("Reason"),
     "recipient": _l("Recipient"),
     "region": _l("Region"),
@@ -53,30 +60,28 @@ FIELDS = {
     "state": _l("State"),
     "street": _l("Street"),
     "subject": _l("Subject"),
+    "tag": _l("Tag"),
     "tags": _l("Tags"),
     "tax_id": _l("Tax ID"),
     "time_zone": _l("Time zone"),
+    "to": _l("To"),
+    "user": _l("Person's key"),
     "version": _l("Version"),
     "way": _l("Way of sending"),
+    "words": _l("Words"),
 }
-VALUES = {
-    **{role.value: name for role, name in accounts.ROLE_NAMES.items()},
-    **{role.value: name for role, name in relationships.ROLE_NAMES.items()},
-    AgreementState.MISSING.value: _l("Missing"),
-    AgreementState.ATTESTED.value: _l("Attested"),
-    AgreementState.ACCEPTED.value: _l("Accepted"),
-    AgreementState.OUTDATED.value: _l("Outdated"),
+VALUES: dict[Any, Any] = {
+    **accounts.ROLE_NAMES,
+    **relationships.ROLE_NAMES,
+    **SEGMENT_NAMES,
+    "accepted": _l("Accepted"),
     "active": _l("Active"),
-    "commercial": _l("Commercial"),
     "copy": _l("Copied"),
     "declined": _l("Declined"),
     "draft": _l("Draft"),
-    "education": _l("Education"),
     "ended": _l("Ended"),
     "expired": _l("Expired"),
-    "government": _l("Government"),
     "mail_program": _l("Own mail program"),
-    "nonprofit": _l("Nonprofit"),
     "pending": _l("Pending"),
     "portal": _l("Sent by the portal"),
     "requested": _l("Requested"),
@@ -86,28 +91,47 @@ VALUES = {
 CODED = {"roles", "segment", "state", "way"}  # keys whose values are codes, never somebody's words
 
 
-def action_name(action: str) -> str:
-    return str(ACTIONS.get(action, action))
+@dataclass(frozen=True)
+class Vocabulary:
+    """The log's words in one language: a feed needs them by the hundred, an export outside of any request."""
+
+    actions: dict[str, str]
+    fields: dict[str, str]
+    values: dict[str, str]
+    yes: str
+    no: str
+
+    def changes(self, details: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+        """Label, before and after of everything that an entry tells, in words."""
+        before, after = (details or {}).get("before", {}), (details or {}).get("after", {})
+        return [(self.field(key), self.shown(key, before.get(key)), self.shown(key, after.get(key))) for key in {**before, **after}]
+
+    def sides(self, details: dict[str, Any] | None) -> tuple[str, str]:
+        """Before and after in a line each."""
+        changes = self.changes(details)
+        before = "; ".join(f"{label}: {value}" for label, value, _after in changes if value)
+        return before, "; ".join(f"{label}: {value}" for label, _before, value in changes if value)
+
+    def field(self, key: str) -> str:
+        return self.fields.get(key) or key.replace("_", " ").capitalize()
+
+    def shown(self, key: str, value: Any) -> str:
+        """One value as people read it; nothing for what is not there."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return self.yes if value else self.no
+        if isinstance(value, list):
+            return ", ".join(self.shown(key, item) for item in value)
+        return self.values.get(value, str(value)) if key in CODED else str(value)
 
 
-def changes(details: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    """Label, before and after of everything that an entry tells, in words."""
-    before, after = (details or {}).get("before", {}), (details or {}).get("after", {})
-    return [(field_name(key), shown(key, before.get(key)), shown(key, after.get(key))) for key in {**before, **after}]
+@functools.lru_cache(maxsize=8)
+def vocabulary(spoken: str) -> Vocabulary:
+    """The words in this language."""
+    with speaking(spoken):
+        return Vocabulary(_said(ACTIONS), _said(FIELDS), _said(VALUES), _("Yes"), _("No"))
 
 
-def field_name(key: str) -> str:
-    return str(FIELDS.get(key) or key.replace("_", " ").capitalize())
-
-
-def shown(key: str, value: Any) -> str:
-    """One value as people read it; nothing for what is not there."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return _("Yes") if value else _("No")
-    if isinstance(value, list):
-        return ", ".join(shown(key, item) for item in value)
-    if key in CODED:
-        return str(VALUES.get(value, value))
-    return str(value)
+def _said(texts: Mapping[Any, Any]) -> dict[str, str]:
+    return {str(key): str(text) for key, text in texts.items()}

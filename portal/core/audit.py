@@ -4,6 +4,7 @@
 may see it. The hash covers a salted digest of what could name a person, so that it can be erased without breaking the chain.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -69,7 +70,7 @@ class LogChain(Base):
 
 
 # What pages show of an entry.
-SHOWN = (LogEntry.id, LogEntry.at, LogEntry.action, LogEntry.actor_name, LogEntry.customer_name, LogEntry.details)
+SHOWN = (LogEntry.id, LogEntry.at, LogEntry.action, LogEntry.actor_name, LogEntry.customer_id, LogEntry.customer_name, LogEntry.details)
 
 
 @dataclass
@@ -112,29 +113,25 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, An
 
 
 def verify(organization_id: int) -> int | None:
-    """Walk one chain; the sequence number of its first broken entry, or None when it is intact."""
+    """Walk one chain; the sequence number of its first broken entry, or None when it is intact.
+
+    The head is read before and after the walk, so that entries committed meanwhile are no alarm.
+    """
+    at_first = _head(organization_id)
+    reached = at_first == (0, GENESIS)
     expected_hash, expected_sequence = GENESIS, 0
     statement = sa.select(LogEntry).where(LogEntry.organization_id == organization_id).order_by(LogEntry.sequence)
-    for entry in db.session.scalars(statement.execution_options(yield_per=500)):
-        expected_sequence += 1
-        told = (entry.actor_name, entry.customer_name, entry.details)
-        erased = entry.salt is None and told == (None, None, None)
-        intact = (
-            entry.sequence == expected_sequence
-            and entry.previous_hash == expected_hash
-            and (erased or entry.digest == _digest(entry.salt or "", *told))
-            and entry.hash == _hash(entry)
-        )
-        if not intact:
-            return expected_sequence
-        expected_hash = entry.hash
-        db.session.expunge(entry)
-    head = db.session.execute(
-        sa.select(LogChain.sequence, LogChain.hash).where(LogChain.organization_id == organization_id)
-    ).one_or_none()
-    if (head or (0, GENESIS)) != (expected_sequence, expected_hash):
-        return expected_sequence + 1
-    return None
+    with contextlib.closing(db.session.scalars(statement.execution_options(yield_per=500))) as entries:
+        for entry in entries:
+            expected_sequence += 1
+            if not _intact(entry, expected_sequence, expected_hash):
+                return expected_sequence
+            expected_hash = entry.hash
+            reached = reached or at_first == (expected_sequence, expected_hash)
+            db.session.expunge(entry)
+    at_last = _head(organization_id)
+    whole = reached and (at_last[0] > expected_sequence or at_last == (expected_sequence, expected_hash))
+    return None if whole else expected_sequence + 1
 
 
 def chains() -> Iterator[int]:
@@ -196,6 +193,22 @@ def _append(session: Session) -> None:
 def _forget(session: Session) -> None:
     if not session.in_nested_transaction():  # what an undone savepoint recorded is dropped by attempt()
         session.info.pop("log", None)
+
+
+def _intact(entry: LogEntry, sequence: int, previous_hash: str) -> bool:
+    told = (entry.actor_name, entry.customer_name, entry.details)
+    erased = entry.salt is None and told == (None, None, None)
+    return (
+        entry.sequence == sequence
+        and entry.previous_hash == previous_hash
+        and (erased or entry.digest == _digest(entry.salt or "", *told))
+        and entry.hash == _hash(entry)
+    )
+
+
+def _head(organization_id: int) -> tuple[int, str]:
+    row = db.session.execute(sa.select(LogChain.sequence, LogChain.hash).where(LogChain.organization_id == organization_id)).one_or_none()
+    return (row.sequence, row.hash) if row else (0, GENESIS)
 
 
 def _locked_heads(session: Session, organization_ids: list[int]) -> dict[int, LogChain]:

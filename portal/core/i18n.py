@@ -98,11 +98,11 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def show_datetime(value: datetime | None) -> str:
-    """Date and time in the user's zone and language."""
+def show_datetime(value: datetime | None, in_zone: str | None = None) -> str:
+    """Date and time in the user's language, and in the user's zone unless another one is given."""
     if value is None:
         return ""
-    return dates.format_datetime(value, "medium", tzinfo=zone(_selected_zone()), locale=language())
+    return dates.format_datetime(value, "medium", tzinfo=zone(in_zone or _selected_zone()), locale=language())
 
 
 def show_day(value: date | datetime | None) -> str:

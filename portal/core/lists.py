@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from flask import Response, current_app
+from flask import Response
 from flask_babel import gettext as _
 
 from portal.core.db import db
 from portal.core.i18n import show_number
-from portal.core.scope import Scope, scoped
+from portal.core.scope import Scope
 from portal.core.words import formula_safe
 
 PAGE_SIZE = 50
@@ -113,10 +113,10 @@ def keyset(statement: sa.Select[Any], query: ListQuery, sort: Sort) -> sa.Select
     return statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])).limit(PAGE_SIZE + 1)
 
 
-def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | None) -> Page:
+def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | None, size: int = PAGE_SIZE) -> Page:
     """Cut what `keyset` brought to a page; `positions(row)` gives a row's (sort value, key)."""
-    more = len(rows) > PAGE_SIZE
-    rows = rows[:PAGE_SIZE]
+    more = len(rows) > size
+    rows = rows[:size]
     backwards = query.last or query.before is not None
     if backwards:
         rows = rows[::-1]
@@ -146,22 +146,21 @@ def fetch(statement: sa.Select[Any], query: ListQuery, sort: Sort, positions: An
 
 def count(statement: sa.Select[Any]) -> int:
     """How many rows, counted no further than one past COUNTED_UP_TO."""
-    capped = statement.with_only_columns(sa.literal(1), maintain_column_froms=True).order_by(None).limit(COUNTED_UP_TO + 1).subquery()
+    capped = statement.with_only_columns(statement.column_descriptions[0]["expr"]).order_by(None).limit(COUNTED_UP_TO + 1).subquery()
     return int(db.session.scalar(sa.select(sa.func.count()).select_from(capped)) or 0)
 
 
 def stream_csv(name: str, header: Sequence[str], statement: sa.Select[Any], scope: Scope, convert: Any = None) -> Response:
     """A CSV download, streamed row by row in its own scope: UTF-8 with a mark that Excel knows, no cell a formula (R15)."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    session = sa.orm.Session(db.engine, info={"scope": scope})  # its own: it outlives the request
 
     def chunks() -> Iterator[bytes]:
-        with app.app_context(), scoped(scope):
+        with session:
             buffer = io.StringIO()
             writer = csv.writer(buffer)
             writer.writerow(header)
             yield b"\xef\xbb\xbf"
-            result = db.session.execute(statement.execution_options(yield_per=1000))
-            for partition in result.partitions():
+            for partition in session.execute(statement.execution_options(yield_per=1000)).partitions():
                 rows = map(convert, partition) if convert else partition
                 writer.writerows([formula_safe(cell) if type(cell) is str else cell for cell in row] for row in rows)
                 yield buffer.getvalue().encode()
@@ -201,6 +200,8 @@ def _typed(position: tuple[Any, int], sort: Sort) -> tuple[Any, Any]:
     try:
         if kind in (datetime, date):
             value = kind.fromisoformat(str(value))
+            if kind is datetime and value.tzinfo is None:
+                value = None
         else:
             value = kind(value)
     except ValueError:

@@ -31,10 +31,28 @@ def invalid(template: str, /, *, swaps: tuple[str, ...] = ("form",), keep: bool 
     return page(template, swaps=swaps, status=422, **context)
 
 
+def saved(url: str, template: str, /, *, swaps: tuple[str, ...], **context: Any) -> Response:
+    """Done: the block that htmx asked to replace, shown anew in its place; else 303 to the page."""
+    if swap_target() in swaps:
+        return page(template, swaps=swaps, **context)
+    return see_other(url)
+
+
+def in_place(url: str, target: str) -> dict[str, str]:
+    """Attributes that make a link replace one block of its page."""
+    return {"data-hx-get": url, "data-hx-target": f"#{target}", "data-hx-swap": "outerHTML"}
+
+
 def see_other(url: str) -> Response:
     """Go and look there: 303; for htmx the envelope makes it 200 with HX-Location."""
     response = redirect(url, 303)
     return response  # type: ignore[return-value]
+
+
+def on_this_host(url: str | None, otherwise: str) -> str:
+    """An address taken from input, when it stays on this host (S32); else the other one."""
+    safe = url and url.startswith("/") and not url.startswith("//") and "\\" not in url and url.isprintable() and len(url) <= 2000
+    return url if url and safe else otherwise
 
 
 def swap_target() -> str | None:

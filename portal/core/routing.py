@@ -66,7 +66,10 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
         if not carries_token():
             return _out_of_date()
         with writing():
-            return _transact(view, arguments, actor)
+            response = _transact(view, arguments, actor)
+        for work in g.pop("after_commit", []):
+            work()
+        return response
 
     run.permission = permission  # type: ignore[attr-defined]
     return run
@@ -111,6 +114,11 @@ NOBODY = Scope(partner_id=-1)
 def later(action: str, **details: Any) -> None:
     """Log something after this request in a transaction of its own: for exports and refusals, which change nothing else."""
     g.setdefault("later", []).append((action, details))
+
+
+def after_commit(work: Callable[[], None]) -> None:
+    """Do this once the view's own transaction is over, as counts of throttles ask for on SQLite, which has one writer at a time."""
+    g.setdefault("after_commit", []).append(work)
 
 
 def sign_in_first() -> Response:

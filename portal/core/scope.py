@@ -96,19 +96,6 @@ def _owned_entities(statement: Any) -> set[type[Any]]:
     """The owned classes this statement reads or writes; ScopeError where one is used past its mapper."""
     owned = _owned_tables()
     found: set[type[Any]] = set()
-    unguarded: set[str] = set()
-    for element in visitors.iterate(statement):
-        if isinstance(element, sa.TextClause) and _tables["pattern"].search(element.text):
-            raise ScopeError(f"textual SQL on an owned table: {element.text}")
-        annotations: Any = getattr(element, "_annotations", {})
-        entity = annotations.get("parententity")
-        if entity is not None:
-            if entity.mapper.local_table in owned:
-                found.add(entity.mapper.class_)
-            continue
-        table = element if isinstance(element, sa.Table) else getattr(element, "table", None)
-        if isinstance(table, sa.Table) and table in owned:
-            unguarded.add(table.name)
     target = getattr(statement, "table", None)
     if isinstance(target, sa.Table) and target in owned:
         if getattr(statement, "is_insert", False):
@@ -116,17 +103,38 @@ def _owned_entities(statement: Any) -> set[type[Any]]:
         if statement._propagate_attrs.get("plugin_subject") is None:
             raise ScopeError(f"Core statement on {target.name}")
         found.add(owned[target])
-        unguarded.discard(target.name)
-    if unguarded:
-        raise ScopeError(f"Core statement on {', '.join(sorted(unguarded))}: select mapped columns instead")
+    for element in visitors.iterate(statement):
+        entity = element._annotations.get("parententity") if hasattr(element, "_annotations") else None
+        if entity is not None:
+            if entity.mapper.local_table in owned:
+                found.add(entity.mapper.class_)
+            continue
+        for table in _used_past_the_mapper(element):
+            if table in owned and "parententity" not in table._annotations:
+                raise ScopeError(f"Core statement on {table}: select mapped columns instead")
     return found
+
+
+def _used_past_the_mapper(element: Any) -> Iterator[Any]:
+    """Tables that this part of a statement names itself, rather than through mapped columns."""
+    if isinstance(element, sa.Select):
+        yield from element._from_obj
+        yield from (join[0] for join in element._setup_joins if isinstance(join[0], sa.FromClause))
+    elif isinstance(element, sa.Column):
+        yield element.table
+    elif isinstance(element, sa.Alias):
+        yield element.element
+    elif isinstance(element, sa.Join):
+        yield from (element.left, element.right)
+    elif isinstance(element, sa.TextClause) and _tables["pattern"].search(element.text):
+        raise ScopeError(f"textual SQL on an owned table: {element.text}")
 
 
 @event.listens_for(Session, "do_orm_execute")
 def _guard(state: ORMExecuteState) -> None:
     scope: Scope | None = state.session.info.get("scope")
-    if scope == EVERYTHING:
-        return
+    if scope == EVERYTHING or (scope is not None and state.is_column_load):
+        return  # a column load refreshes, by its key, a row that the session holds already
     entities = _owned_entities(state.statement)
     if not entities:
         return

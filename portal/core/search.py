@@ -11,7 +11,8 @@ INDEX_SUFFIX = "_search"
 
 def patterns(query: str) -> list[str]:
     """What each word of a query must look like inside `search_text`: any part of a word from three letters on, else its beginning."""
-    return [f"  {word}" if len(word) < 3 else word for word in search_words(query)]
+    words = search_words(query) or ([query.strip()] if query.strip() else [])
+    return [f"  {word}" if len(word) < 3 else word for word in words]
 
 
 def contains(column: Any, query: str) -> list[sa.ColumnElement[bool]]:

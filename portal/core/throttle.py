@@ -112,9 +112,9 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["throttle"] = {False: FixedWindowRateLimiter(durable), True: FixedWindowRateLimiter(MemoryStorage())}
 
 
-def hit(limit: Limit, key: object) -> None:
-    """Count one; TooMany when that is one too many. The key is stored only as a digest."""
-    if not _limiter(limit).hit(limit.item, limit.name, _hidden(key)):
+def hit(limit: Limit, key: object, *, times: int = 1) -> None:
+    """Count one, or as many as a bulk action does; TooMany when that is too much. The key is stored only as a digest."""
+    if not _limiter(limit).hit(limit.item, limit.name, _hidden(key), cost=times):
         raise TooMany(_wait(limit, key))
 
 
@@ -122,6 +122,11 @@ def check(limit: Limit, key: object) -> None:
     """Raise TooMany when the limit is used up, without counting."""
     if not _limiter(limit).test(limit.item, limit.name, _hidden(key)):
         raise TooMany(_wait(limit, key))
+
+
+def give_back(limit: Limit, key: object) -> None:
+    """Take one off the count: what was counted turned out well."""
+    _limiter(limit).hit(limit.item, limit.name, _hidden(key), cost=-1)
 
 
 def forgive(limit: Limit, key: object) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
-from portal.accounts.models import Organization
+from portal.accounts.models import Organization, User, UserState
 from portal.accounts.service import CompanyEntry, DomainProven, OrganizationChanged, UserActivated, change_organization, compared, stale
 from portal.agreements import queries as agreements
 from portal.agreements.models import AgreementState
@@ -132,6 +132,26 @@ def company_is_open_to(customer: Customer, actor: Actor) -> bool:
     )
 
 
+def first_admin(customer: Customer, *, by: Actor) -> User | None:
+    """The person whom the adding partner invited to be the customer's first admin, while nobody has activated (R18)."""
+    organization = customer.organization
+    if organization.added_by_id != by.organization_id or accounts.active_admins(organization.id, Side.CUSTOMER):
+        return None
+    return db.session.scalar(
+        sa.select(User).where(User.organization_id == organization.id, User.state == UserState.INVITED).order_by(User.id).limit(1)
+    )
+
+
+def ask_for_agreement(customer: Customer, *, by: Actor, at: datetime) -> int:
+    """Ask the customer's active admins by mail to accept the agreement; returns how many were asked."""
+    assert customer.customer_id is not None
+    admins = accounts.active_admins(customer.customer_id, Side.CUSTOMER)
+    if admins:
+        mails.agreement_wanted(customer, admins, by=by, at=at)
+        audit.record("agreement.requested", by=by, at=at, customer=customer.logged, seen_by=(customer.customer_id,))
+    return len(admins)
+
+
 def _change_record(customer: Customer, entry: Any, *, version: int | None, by: Actor, at: datetime) -> None:
     before, after = compared(customer, entry, version)
     for key, value in after.items():
@@ -191,7 +211,7 @@ def _first_admin_active(event: UserActivated) -> None:
 def _other_claims_yield(event: DomainProven) -> None:
     """Other claims to a domain become pending records of the organization that proved it (R11).
 
-    A claim counts while it has an active relationship; a partner that already has a record of the proven one keeps that.
+    So do pending ones, which would wait for a company that is not there. A partner that already has a record of the proven one keeps that.
     """
     proven = event.organization
     with scoped(EVERYTHING):
@@ -203,14 +223,15 @@ def _other_claims_yield(event: DomainProven) -> None:
                 Organization.cloud == proven.cloud,
                 Organization.id != proven.id,
                 Organization.domain_proven_at.is_(None),
-                Customer.state == RelationshipState.ACTIVE,
+                Customer.ended == 0,
             )
         )
         for customer in db.session.scalars(claims).all():
             known = db.session.scalar(sa.select(Customer.id).where(Customer.partner_id == customer.partner_id, Customer.customer_id == proven.id))
             if known is not None:
                 continue
-            RELATIONSHIP.apply(customer, "yield", by=PORTAL, at=event.at, customer=customer.logged, seen_by=(customer.partner_id,), details={"domain": proven.domain})
+            if customer.state is RelationshipState.ACTIVE:
+                RELATIONSHIP.apply(customer, "yield", by=PORTAL, at=event.at, customer=customer.logged, seen_by=(customer.partner_id,), details={"domain": proven.domain})
             customer.customer_id, customer.public_id = proven.id, proven.public_id
             customer.agreement = AgreementState.MISSING
             _rekey(customer, proven)

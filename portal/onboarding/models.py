@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,5 +18,5 @@ class CustomerDraft(Owned, Public, Versioned, Base):
     __table_args__ = (sa.Index("ix_customer_draft_author", "partner_id", "author_id", "id"),)
     author_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id"))
     typed: Mapped[dict[str, Any]]
-    overridden: Mapped[bool] = mapped_column(default=False)
     saved_at: Mapped[datetime]
+    customer_public_id: Mapped[UUID | None]  # set by Submit: a second click leads to the same confirmation

@@ -71,9 +71,9 @@ def save_draft(draft: CustomerDraft | None, typed: dict[str, Any], *, by: Actor,
     return draft
 
 
-def my_draft(public_id: UUID, by: Actor) -> CustomerDraft:
+def my_draft(public_id: UUID, by: Actor, *, lock: bool = False) -> CustomerDraft:
     """One's own draft; NotFound for a colleague's."""
-    draft = find(CustomerDraft, public_id)
+    draft = find(CustomerDraft, public_id, lock=lock)
     if draft.author_id != by.user_id:
         raise NotFound(public_id)
     return draft
@@ -82,7 +82,9 @@ def my_draft(public_id: UUID, by: Actor) -> CustomerDraft:
 def my_drafts(by: Actor) -> list[Any]:
     return list(
         db.session.execute(
-            sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at).where(CustomerDraft.author_id == by.user_id).order_by(CustomerDraft.id.desc()).limit(10)
+            sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at).where(CustomerDraft.author_id == by.user_id, CustomerDraft.customer_public_id.is_(None))
+            .order_by(CustomerDraft.id.desc())
+            .limit(10)
         )
     )
 
@@ -114,10 +116,10 @@ def check(entry: AccountEntry, *, by: Actor) -> None:
         raise DomainTaken(_("A company with this domain is already here, so it cannot be added again. Ask it for a relationship instead."), field="domain")
 
 
-def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool) -> Customer:
+def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool, overridden: bool = False) -> Customer:
     """Submit: organization, record, first customer admin with an activation link, all or nothing (R16, R18)."""
     check(entry, by=by)
-    if cautions(entry) and not draft.overridden:
+    if cautions(entry) and not overridden:
         raise Refused(_("Look at the warnings first, and say that it is right so."))
     assert by.organization_id is not None
     organization = account_service.create_organization(
@@ -148,6 +150,6 @@ def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: da
     colleague = account_service.Colleague(f"{entry.first_name} {entry.last_name}", entry.email, [Role.CUSTOMER_ADMIN], entry.language)
     account_service.invite_user(organization, colleague, by=by, at=at, mailed=mailed, about="first_admin")
     audit.record("customer.added", by=by, at=at, customer=customer.logged, after={"name": entry.name, "domain": entry.domain, "email": entry.email})
-    db.session.delete(draft)
+    draft.customer_public_id, draft.typed = customer.public_id, {}
     db.session.flush()
     return customer

@@ -54,6 +54,13 @@ def end(row: DelegatedAdministration, customer: Customer, *, by: Actor, at: date
     row.ended_by = by.name
 
 
+def give_up(row: DelegatedAdministration, customer: Customer, *, by: Actor, at: datetime) -> None:
+    """The partner gives back what it was granted; the customer is told."""
+    end(row, customer, by=by, at=at)
+    db.session.flush()
+    mails.delegation_given_up(row, by=by, at=at)
+
+
 def remove(row: DelegatedAdministration, *, by: Actor, at: datetime) -> None:
     """The customer takes it back, with no effect on the reseller relationship (R31)."""
     if row.customer_id != by.organization_id:

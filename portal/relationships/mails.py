@@ -49,6 +49,10 @@ def lapsing(row: RelationshipRequest, *, at: datetime) -> None:
     _to_author(row, "lapsing", at, addressee=row.organization or row.email, request_id=row.public_id, expires_at=row.expires_at)
 
 
+def delegation_given_up(row: DelegatedAdministration, *, by: Actor, at: datetime) -> None:
+    _to_customer_admins(row, "delegation_given_up", at, person=by.name)
+
+
 def delegation_removed(row: DelegatedAdministration, *, by: Actor, at: datetime) -> None:
     _to_partner(row, "delegation_removed", at, customer=by.organization_name, person=by.name)
 

@@ -94,6 +94,10 @@ def request_by_token(token: str) -> RelationshipRequest | None:
         return db.session.scalar(sa.select(RelationshipRequest).where(RelationshipRequest.link_id == link.id))
 
 
+class Replaced(NotFound):
+    """The link that was opened has been replaced by a newer one."""
+
+
 def request_held(public_id: UUID, held: dict[str, int], actor: Actor | None, *, lock: bool = False) -> RelationshipRequest:
     """The request, for whoever holds its present link, or is a customer admin of the customer that it names (R22).
 
@@ -110,7 +114,7 @@ def request_held(public_id: UUID, held: dict[str, int], actor: Actor | None, *, 
         named = actor is not None and actor.may(Permission.MY_CONSENT) and request.named and request.customer_id == actor.organization_id
         answered = actor is not None and actor.side is Side.CUSTOMER and request.customer_id == actor.organization_id
         if not (holds or named or answered):
-            raise NotFound(public_id)
+            raise Replaced(public_id) if str(public_id) in held else NotFound(public_id)
         return request
 
 
@@ -144,3 +148,25 @@ def partner_of(organization_id: int, public_id: UUID) -> Any:
 def delegation_history(organization_id: int, partner_id: int) -> list[DelegatedAdministration]:
     D = DelegatedAdministration
     return list(db.session.scalars(sa.select(D).where(D.customer_id == organization_id, D.partner_id == partner_id).order_by(D.id.desc()).limit(10)))
+
+
+def granted_by(request: RelationshipRequest) -> DelegatedAdministration | None:
+    """The delegated administration that this request led to."""
+    D = DelegatedAdministration
+    return db.session.scalar(sa.select(D).where(D.request_id == request.id))
+
+
+def accepted_request(organization_id: int, public_id: UUID) -> RelationshipRequest:
+    """On the customer's side: a request that it accepted, for the receipt."""
+    R = RelationshipRequest
+    request = db.session.scalar(sa.select(R).where(R.public_id == public_id, R.customer_id == organization_id, R.state == RequestState.ACCEPTED))
+    if request is None:
+        raise NotFound(public_id)
+    return request
+
+
+def accepted_requests(organization_id: int, partner_id: int) -> list[RelationshipRequest]:
+    """On the customer's side: what it accepted from this partner, the latest first."""
+    R = RelationshipRequest
+    statement = sa.select(R).where(R.customer_id == organization_id, R.partner_id == partner_id, R.state == RequestState.ACCEPTED)
+    return list(db.session.scalars(statement.order_by(R.id.desc()).limit(20)))

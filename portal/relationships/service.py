@@ -1,21 +1,23 @@
 """Relationship requests: draft, send, answer, expire; and ending and reinstating a relationship."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from portal.accounts import queries as accounts
 from portal.accounts.models import Organization
+from portal.accounts.service import DomainProven, OrganizationChanged
 from portal.agreements import queries as agreements
 from portal.agreements import service as agreement_service
 from portal.agreements.models import AgreementState
 from portal.core import audit, tokens
-from portal.core.access import PORTAL, Actor, Cloud, Side
+from portal.core.access import PORTAL, Actor, Cloud, Permission, Side
 from portal.core.db import attempt, db
 from portal.core.errors import NotFound, Refused, Stale
-from portal.core.events import ask, emit
+from portal.core.events import ask, emit, on
 from portal.core.places import market
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers import queries as customers
@@ -57,6 +59,35 @@ class LineResult:
     request: RelationshipRequest | None = None
 
 
+@dataclass(frozen=True)
+class Addressee:
+    """Whom a request names, and what it is for; nobody for a request to whoever is written to (R22)."""
+
+    organization: Organization | None = None
+    customer: Customer | None = None
+    purpose: RequestPurpose = RequestPurpose.CONNECT
+
+
+def addressee(customer: Customer) -> Addressee:
+    """A customer that this partner has, had, or imported."""
+    assert customer.customer_id is not None
+    purpose = RequestPurpose.CONNECT
+    if customer.state is RelationshipState.ENDED:
+        purpose = RequestPurpose.REINSTATE
+    elif queries.delegation_of(customer.customer_id) is not None:
+        purpose = RequestPurpose.EXTEND
+    return Addressee(named_organization(customer), customer, purpose)
+
+
+def addressee_by_domain(domain: str, *, by: Actor) -> Addressee:
+    """The customer that proved this domain (R11); the partner learns no more of it than the domain it typed."""
+    owner = accounts.proven_owner(domain, by.cloud)
+    if owner is None or owner.side is not Side.CUSTOMER:
+        return Addressee()
+    customer = customers.record_of(owner.id)
+    return addressee(customer) if customer is not None else Addressee(owner)
+
+
 # --- drafting
 
 
@@ -65,17 +96,7 @@ def draft_request(
 ) -> RelationshipRequest:
     """A draft from the template of the chosen language, or with the words given (R20)."""
     terms = _terms(entry, by)
-    subject, body = entry.subject, entry.body
-    if not subject or not body:
-        subject, body = texts.draft(
-            language=entry.language,
-            purpose=purpose,
-            partner=by.organization_name,
-            author=by.name,
-            organization=entry.organization,
-            delegated=bool(terms["delegated_administration"]),
-            days=terms["duration_days"],
-        )
+    subject, body = _words(entry, terms, purpose, by)
     check_body(body)
     assert by.organization_id is not None
     request = RelationshipRequest(
@@ -108,13 +129,41 @@ def update_request(request: RelationshipRequest, entry: RequestEntry, *, version
         raise Refused(_("This request was already sent. Revoke it, then write a new one."))
     if version is not None and request.version != version:
         raise Stale(_("Somebody else changed this draft while you had it open. Compare, then save again."))
-    check_body(entry.body)
-    fresh = {"email": entry.email, "organization": entry.organization, "language": entry.language, "subject": entry.subject, "body": entry.body, **_terms(entry, by)}
+    terms = _terms(entry, by)
+    if (entry.subject, entry.body.strip()) == (request.subject, request.body.strip()) and _is_template(request, by):
+        entry = replace(entry, subject="", body="")  # the template's words follow what is asked for
+    subject, body = _words(entry, terms, request.purpose, by)
+    check_body(body)
+    fresh = {"email": entry.email, "organization": entry.organization, "language": entry.language, "subject": subject, "body": body, **terms}
     before, after = audit.changes({key: getattr(request, key) for key in fresh}, fresh)
     for key, value in after.items():
         setattr(request, key, value)
     if after:
         audit.record("relationship_request.updated", by=by, at=at, customer=_logged(request), before=before, after=after)
+
+
+def _words(entry: RequestEntry, terms: dict[str, Any], purpose: RequestPurpose, by: Actor) -> tuple[str, str]:
+    """Subject and text: those given, or where one is missing the template's in the chosen language (R20)."""
+    if entry.subject and entry.body:
+        return entry.subject, entry.body
+    subject, body = texts.draft(
+        language=entry.language,
+        purpose=purpose,
+        partner=by.organization_name,
+        author=by.name,
+        organization=entry.organization,
+        delegated=bool(terms["delegated_administration"]),
+        days=terms["duration_days"],
+    )
+    return entry.subject or subject, entry.body or body
+
+
+def _is_template(request: RelationshipRequest, by: Actor) -> bool:
+    """Whether nobody has changed the template's words."""
+    former = RequestEntry(request.email, request.organization, request.language, request.delegated_administration)
+    terms = {"delegated_administration": request.delegated_administration, "duration_days": request.duration_days}
+    subject, body = _words(former, terms, request.purpose, by)
+    return (request.subject, request.body.strip()) == (subject, body.strip())
 
 
 def check_body(body: str) -> None:
@@ -158,8 +207,7 @@ def send_many(addresses: list[str], entry: RequestEntry, *, by: Actor, at: datet
     """One request to each address, each with its own result."""
     from portal.core.forms import valid_email
 
-    if len(addresses) > MOST_AT_ONCE:
-        raise Refused(_("At most %(number)s addresses at once. Send the first ones, then the rest.", number=MOST_AT_ONCE), field="addresses")
+    check_number(addresses)
     results = []
     waiting = _waiting_addresses([address.casefold() for address in addresses])
     for address in addresses:
@@ -171,6 +219,11 @@ def send_many(addresses: list[str], entry: RequestEntry, *, by: Actor, at: datet
         else:
             results.append(_send_one(email, entry, by=by, at=at))
     return results
+
+
+def check_number(addresses: list[str]) -> None:
+    if len(addresses) > MOST_AT_ONCE:
+        raise Refused(_("At most %(number)s addresses at once. Send the first ones, then the rest.", number=MOST_AT_ONCE), field="addresses")
 
 
 def _send_one(email: str, entry: RequestEntry, *, by: Actor, at: datetime) -> LineResult:
@@ -207,6 +260,20 @@ def hindrance(request: RelationshipRequest, organization: Organization) -> str |
     return None
 
 
+def why_not(request: RelationshipRequest, *, by: Actor | None, at: datetime) -> str | None:
+    """What stands between this person and accepting, as a word the page has a text for; None when nothing does."""
+    if request.state is not RequestState.SENT:
+        return request.state.value
+    if request.link is None or not request.link.usable(at):
+        return RequestState.EXPIRED.value
+    if by is None:
+        return None
+    if by.organization_id == request.partner_id:
+        return "own_partner"
+    organization = db.session.get_one(Organization, by.organization_id)
+    return hindrance(request, organization) or (None if by.may(Permission.MY_CONSENT) else "role")
+
+
 def accept_request(request: RelationshipRequest, *, agreement: bool, language: str, by: Actor, at: datetime) -> Customer:
     """A customer admin says yes: relationship, agreement and delegated administration in one transaction (R23, R25).
 
@@ -218,16 +285,17 @@ def accept_request(request: RelationshipRequest, *, agreement: bool, language: s
         if hindrance(request, organization) is not None:
             raise Refused(_("Your organization cannot accept this request."))
         _check_open(request, at)
+        partner_id = request.partner_id
+        standing = agreements.standing(partner_id, organization.id, organization.country)
+        missing = standing.state not in (AgreementState.ACCEPTED, AgreementState.ATTESTED)
+        if missing and not agreement:
+            raise Refused(_("Read the customer agreement and tick that you accept it."), field="agreement")
         if request.link is None or not tokens.use(request.link, at=at):
             raise Refused(_("This request was answered a moment ago."))
-        partner_id = request.partner_id
         existing = customers_record(partner_id, organization.id)
         was_ended = existing is not None and existing.state is RelationshipState.ENDED
         customer = _start_relationship(request, existing, organization, by=by, at=at)
-        standing = agreements.standing(partner_id, organization.id, organization.country)
-        if standing.state not in (AgreementState.ACCEPTED, AgreementState.ATTESTED):
-            if not agreement:
-                raise Refused(_("Read the customer agreement and tick that you accept it."), field="agreement")
+        if missing:
             agreement_service.accept(organization, language=language, by=by, at=at, partners=(partner_id,))
         request.customer_id = organization.id
         request.answered_by = f"{by.name} <{by.email}>"
@@ -358,6 +426,32 @@ def named_organization(customer: Customer) -> Organization:
     if organization is None:
         raise NotFound(customer.public_id)
     return organization
+
+
+@on(OrganizationChanged)
+def _same_market(event: OrganizationChanged) -> None:
+    """A customer stays in the market of its partners (R27)."""
+    with scoped(EVERYTHING):
+        partners = sa.select(Organization.country).join(Customer, Customer.partner_id == Organization.id)
+        present = partners.where(Customer.customer_id == event.organization.id, Customer.state == RelationshipState.ACTIVE)
+        if any(market(country) != market(event.organization.country) for country in db.session.scalars(present)):
+            raise Refused(_("This country is in another market than your partner's. End that relationship first."), field="country")
+
+
+@on(DomainProven)
+def _requests_follow_domain(event: DomainProven) -> None:
+    """Open requests that name another claim to the domain name its owner from now on (R11, R22)."""
+    R = RelationshipRequest
+    with scoped(EVERYTHING):
+        others = sa.select(Organization.id).where(
+            Organization.domain == event.organization.domain,
+            Organization.cloud == event.organization.cloud,
+            Organization.id != event.organization.id,
+            Organization.domain_proven_at.is_(None),
+        )
+        open_ones = sa.select(R).where(R.named, R.customer_id.in_(others), R.state.in_([RequestState.DRAFT, RequestState.SENT]))
+        for request in db.session.scalars(open_ones):
+            request.customer_id = event.organization.id
 
 
 def _terms(entry: RequestEntry, by: Actor) -> dict[str, Any]:

@@ -160,10 +160,14 @@
     const name = target.dataset?.selectAll;
     const boxes = (of) => all(`input[type=checkbox][name="${CSS.escape(of)}"]`).filter((box) => !box.disabled);
     if (name) for (const box of boxes(name)) box.checked = target.checked;
-    if (target.type !== 'checkbox' || name) return;
-    const master = target.name && one(`[data-select-all="${CSS.escape(target.name)}"]`);
+    if (target.type !== 'checkbox' || !(name || target.name)) return;
+    const ticked = boxes(name || target.name).filter((box) => box.checked).length;
+    for (const place of all(`[data-count-of="${CSS.escape(name || target.name)}"]`)) {
+      place.textContent = ticked;
+      place.hidden = !ticked;
+    }
+    const master = !name && one(`[data-select-all="${CSS.escape(target.name)}"]`);
     if (!master) return;
-    const ticked = boxes(target.name).filter((box) => box.checked).length;
     master.checked = ticked === boxes(target.name).length;
     master.indeterminate = ticked > 0 && !master.checked;
   });

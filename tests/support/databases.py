@@ -81,6 +81,7 @@ class Sqlite(Database):
     def fresh(self) -> None:
         self.dispose()
         self._remove_journals()
+        self.path.unlink()
         shutil.copy(self.home / "template.sqlite3", self.path)
 
     def _remove_journals(self) -> None:

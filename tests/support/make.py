@@ -1,6 +1,7 @@
 """Typed functions for further rows of the world; each commits."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,7 +11,7 @@ from portal.accounts.models import Organization
 from portal.core import clock
 from portal.core.access import Actor, Side
 from portal.core.db import db, writing
-from portal.core.scope import Scope, scoped
+from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.service import enter_record
 from portal.relationships import service as relationships
@@ -42,8 +43,7 @@ def customer(
         )  # fmt: skip
         made = enter_record(company, partner_id=who.organization_id or 0, state=RelationshipState(state), by=who, at=at, **{"email": f"contact@{domain}", **details})
         db.session.commit()
-        db.session.refresh(made)
-        return made
+    return _fresh(made)
 
 
 def request(
@@ -60,8 +60,7 @@ def request(
         if not draft:
             relationships.send_request(made, way=SendingWay(way), by=who, at=at)
         db.session.commit()
-        db.session.refresh(made)
-        return made
+    return _fresh(made)
 
 
 def link_of(made: RelationshipRequest) -> str:
@@ -72,3 +71,10 @@ def link_of(made: RelationshipRequest) -> str:
 
 def days(number: float) -> timedelta:
     return timedelta(days=number)
+
+
+def _fresh(made: Any) -> Any:
+    """The row as it stands, read in a transaction that locks nothing."""
+    with scoped(EVERYTHING):
+        db.session.refresh(made)
+    return made

@@ -73,11 +73,19 @@ class Page:
         return f"<Page {self.status} {self.url}: {self.text[:600]}>"
 
 
+class _Client(FlaskClient):
+    """Each request in an application context of its own, as on a server: `g` and the session of the test are not the request's."""
+
+    def open(self, *arguments: Any, **options: Any) -> TestResponse:
+        with self.application.app_context():
+            return super().open(*arguments, **options)
+
+
 class Visitor:
     """One browser, one person."""
 
     def __init__(self, app: Flask) -> None:
-        self.client: FlaskClient = app.test_client()
+        self.client: FlaskClient = _Client(app, app.response_class)
 
     def get(self, url: str, status: int = 200, *, htmx: bool = False, target: str = "results", **headers: str) -> Page:
         response = self.client.get(url, headers=_headers(htmx, target) | headers)

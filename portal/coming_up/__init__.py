@@ -1,0 +1,1 @@
+"""What lapses or is due, over all features."""

@@ -1,0 +1,23 @@
+"""What the customer page asks the floors above."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from portal.core.access import Actor
+from portal.customers.models import Customer
+
+
+@dataclass(frozen=True)
+class CustomerShown:
+    """Which panels do other features add to a customer's page? Subscribers answer with Panels."""
+
+    customer: Customer
+    actor: Actor
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A template to include, with what it needs besides `customer`."""
+
+    template: str
+    context: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""The customer list, its export, former customers, and a customer's own page."""
+
+from uuid import UUID
+
+from flask import g, request
+from flask.typing import ResponseReturnValue
+
+from portal.agreements import queries as agreements
+from portal.core import audit, events, lists, throttle
+from portal.core.access import Permission
+from portal.core.lists import ListQuery
+from portal.core.pages import page
+from portal.core.routing import Feature, later, scope_of
+from portal.customers import queries
+from portal.customers.events import CustomerShown
+from portal.customers.models import RelationshipState
+from portal.customers.texts import AGREEMENT_NAMES, AGREEMENT_TONES, EXPORT_HEADER, EXPORT_NAMES, RELATIONSHIP_NAMES, RELATIONSHIP_TONES
+
+P = Permission
+feature = Feature("customers", __name__, url_prefix="/customers")
+
+
+@feature.get("", permission=P.CUSTOMER_READ)
+def index() -> ResponseReturnValue:
+    query = _query("/customers")
+    if query.words:
+        throttle.hit(throttle.SEARCH, g.actor.user_id)
+    return page(
+        "customers/index.html",
+        swaps=("results",),
+        query=query,
+        found=queries.page(query),
+        tags=queries.tags(),
+        relationships={state.value: (str(name), RELATIONSHIP_TONES[state]) for state, name in RELATIONSHIP_NAMES.items()},
+        agreements={state.value: (str(name), AGREEMENT_TONES[state]) for state, name in AGREEMENT_NAMES.items()},
+        agreement_options=[(state.value, str(name)) for state, name in AGREEMENT_NAMES.items()],
+    )
+
+
+@feature.get("/export", permission=P.CUSTOMER_EXPORT, limit=throttle.EXPORTS)
+def export() -> ResponseReturnValue:
+    """Everything, or exactly the current search and filter (R15)."""
+    query = _query("/customers/export")
+    later("customer.exported", words=query.words, **query.filters)
+    return lists.stream_csv("customers", EXPORT_HEADER, queries.export(query), scope_of(g.actor), _exported)
+
+
+@feature.get("/former", permission=P.CUSTOMER_READ)
+def former() -> ResponseReturnValue:
+    query = ListQuery.parse("/customers/former", request.args, sorts=["name"], filters={})
+    return page("customers/former.html", swaps=("results",), query=query, found=queries.former(query))
+
+
+@feature.get("/<uuid:customer_id>", permission=P.CUSTOMER_READ)
+def show(customer_id: UUID) -> ResponseReturnValue:
+    customer = queries.record(customer_id)
+    may_see_log = customer.customer_id is not None and g.actor.may(P.ACTIVITY_READ)
+    return page(
+        "customers/show.html",
+        customer=customer,
+        organization=customer.organization if customer.state is RelationshipState.ACTIVE else None,
+        tags=queries.tags_of(customer),
+        standing=agreements.standing(customer.partner_id, customer.customer_id or 0, customer.country),
+        panels=events.ask(CustomerShown(customer, g.actor)),
+        entries=audit.recent(customer.partner_id, customer.customer_id or 0, 8) if may_see_log else [],
+    )
+
+
+def _query(path: str) -> ListQuery:
+    return ListQuery.parse(path, request.args, sorts=list(queries.SORTS), filters=queries.LISTED)
+
+
+def _exported(row: tuple[UUID, str, str, RelationshipState]) -> tuple[str, str, str, str]:
+    public_id, name, domain, state = row
+    return str(public_id), name, domain, EXPORT_NAMES[state]

@@ -1,0 +1,69 @@
+"""What the first page tells, in few statements: each looks at a bounded number of rows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from portal.core.access import Actor, Permission
+from portal.core.db import db
+from portal.core.lists import COUNTED_UP_TO
+from portal.core.outbox import Mail, MailState
+from portal.customers.models import Customer, RelationshipState
+from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
+
+SOON = timedelta(days=30)
+LATELY = timedelta(days=14)
+LOOKED_THROUGH = 500
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Each stops at one past COUNTED_UP_TO; None for what this person may not see."""
+
+    customers: int | None
+    pending: int | None
+    waiting: int | None
+    failed: int | None
+
+
+def counts(actor: Actor) -> Counts:
+    """All in one statement."""
+    R = RelationshipRequest
+    latest = sa.select(Mail.state).where(Mail.organization_id == actor.organization_id).order_by(Mail.id.desc()).limit(LOOKED_THROUGH).subquery()
+    counted = {
+        "customers": (Permission.CUSTOMER_READ, sa.select(Customer.id).where(Customer.ended == 0)),
+        "pending": (Permission.CUSTOMER_READ, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
+        "waiting": (Permission.REQUEST_READ, sa.select(R.id).where(R.state == RequestState.SENT)),
+        "failed": (Permission.OUTBOX_READ, sa.select(latest.c.state).where(latest.c.state == MailState.FAILED)),
+    }
+    columns = [(_capped(rows) if actor.may(permission) else sa.null()).label(name) for name, (permission, rows) in counted.items()]
+    return Counts(**db.session.execute(sa.select(*columns)).one()._asdict())
+
+
+def answered(at: datetime) -> list[Any]:
+    """Requests that were answered or ran out lately: in the portal this is how the partner is told (R24)."""
+    R = RelationshipRequest
+    latest = sa.select(R.public_id, R.email, R.organization, R.state, R.state_at, R.answered_by).order_by(R.id.desc()).limit(LOOKED_THROUGH).subquery()
+    told = latest.c.state.in_([RequestState.ACCEPTED, RequestState.DECLINED, RequestState.EXPIRED])
+    return list(db.session.execute(sa.select(latest).where(told, latest.c.state_at >= at - LATELY).order_by(latest.c.state_at.desc()).limit(SHOWN)))
+
+
+def lapsing(at: datetime) -> list[Any]:
+    """Delegated administration that ends soon and does not extend itself."""
+    D = DelegatedAdministration
+    return list(
+        db.session.execute(
+            sa.select(D.ends_at, Customer.name, Customer.public_id)
+            .join(Customer, Customer.customer_id == D.customer_id)
+            .where(D.state == DelegationState.ACTIVE, D.ends_at > at, D.ends_at <= at + SOON, ~D.auto_extend)
+            .order_by(D.ends_at, D.id)
+            .limit(SHOWN)
+        )
+    )
+
+
+def _capped(rows: sa.Select[Any]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(rows.limit(COUNTED_UP_TO + 1).subquery()).scalar_subquery()

@@ -1,0 +1,35 @@
+"""The account information of a customer that is being added."""
+
+from typing import Any
+
+from flask import g
+from flask_babel import lazy_gettext as _l
+
+from portal.accounts.forms import CompanyForm
+from portal.core import forms, places
+from portal.core.i18n import language, languages
+from portal.customers.texts import SEGMENT_NAMES
+from portal.onboarding.service import AccountEntry
+
+
+def _market_countries() -> list[tuple[str, str]]:
+    """A partner sells only inside its own market (R27)."""
+    mine = places.market(g.actor.country)
+    return [(code, name) for code, name in places.country_names(language()) if places.market(code) == mine]
+
+
+class AccountForm(CompanyForm):
+    Entry = AccountEntry
+
+    country = forms.select(_l("Country"), _market_countries, autocomplete="off")
+    domain = forms.domain(_l("Primary domain"), hint=_l("The customer's own domain, such as company.example. A web address or an e-mail address is fine too."))
+    first_name = forms.text(_l("First name"), length=100, autocomplete="off")
+    last_name = forms.text(_l("Last name"), length=100, autocomplete="off")
+    email = forms.email(_l("E-mail address"), autocomplete="off", hint=_l("This person becomes the first customer admin."))
+    phone = forms.phone(_l("Telephone"), autocomplete="off")
+    language = forms.select(_l("Language"), languages, hint=_l("For messages to the customer."))
+    segment = forms.select(_l("Segment"), lambda: [(segment.value, str(name)) for segment, name in SEGMENT_NAMES.items()])
+
+    def typed(self) -> dict[str, Any]:
+        """Everything as typed, for the draft."""
+        return {name: field.data for name, field in self._fields.items() if name != "version"}
