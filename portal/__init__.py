@@ -74,7 +74,10 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     for name in VIEWS:
         if importlib.util.find_spec(name) is None:  # TEMPORARY: while the features are being built
             continue
-        app.register_blueprint(importlib.import_module(name).feature)
+        module = importlib.import_module(name)
+        app.register_blueprint(module.feature)
+        if hasattr(module, "my_feature"):  # the same pages on the customer's side
+            app.register_blueprint(module.my_feature)
     app.register_blueprint(health.feature)
     jobs.init_app(app, settings)
     app.extensions["navigation"] = navigation

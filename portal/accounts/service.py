@@ -170,10 +170,10 @@ def invite_again(user: User, *, by: Actor, at: datetime, about: str = "colleague
 
 def change_roles(user: User, roles: frozenset[Role], *, version: int | None, by: Actor, at: datetime) -> None:
     """Grant and take roles (R3), keeping a last admin (R1)."""
-    if version is not None and user.version != version:
-        raise Stale(_("Somebody else changed this person's roles while you had them open. Look at what they are now, then save again."))
     if by.user_id == user.id:
         raise Refused(_("Nobody changes their own roles. Ask another admin of your organization."))
+    if version is not None and user.version != version:
+        raise Stale(_("Somebody else changed this person's roles while you had them open. Look at what they are now, then save again."))
     if not roles:
         raise Refused(_("Choose at least one role. To take away all access, deactivate the account instead."), field="roles")
     _check_grant(by, roles ^ user.roles, user.organization)

@@ -65,10 +65,10 @@ def feed(wanted: Wanted, organization_id: int, zone: ZoneInfo) -> sa.Select[Any]
     return statement
 
 
-def known_customers(entries: Sequence[Any]) -> dict[int, UUID]:
+def known_customers(entries: Sequence[Any]) -> dict[int | None, UUID]:
     """Customer IDs of the customers, present and former, that these entries are about."""
     statement = sa.select(Customer.customer_id, Customer.public_id).where(Customer.customer_id.in_({entry.customer_id for entry in entries} - {None}))
-    return dict(db.session.execute(statement).tuples().all())  # type: ignore[arg-type]
+    return {organization_id: public_id for organization_id, public_id in db.session.execute(statement)}
 
 
 def _about(words: str) -> sa.ColumnElement[bool]:

@@ -167,7 +167,7 @@ def _append(session: Session) -> None:
             head = heads[chain]
             salt = os.urandom(16).hex()
             customer_name = item.customer.name if item.customer else None
-            entry = {
+            entry: dict[str, Any] = {
                 "organization_id": chain,
                 "sequence": head.sequence + 1,
                 "event_id": item.event_id,

@@ -14,7 +14,7 @@ from flask import Flask, current_app, g, has_request_context, request, session
 from flask_babel import Babel, force_locale
 from flask_babel import get_locale as _flask_locale
 
-from portal.core import clock
+from portal.core import clock, places
 
 SOURCE_LANGUAGE = "en"
 _DIRECTORY = Path(__file__).parents[1] / "translations"
@@ -26,7 +26,7 @@ def init_app(app: Flask, languages: tuple[str, ...]) -> None:
     Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number)
+    app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number, country=show_country)
     app.before_request(_choose_language)
 
 
@@ -127,6 +127,10 @@ def iso(value: datetime | date | None) -> str:
     if value is None:
         return ""
     return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value.isoformat()
+
+
+def show_country(code: str) -> str:
+    return places.country_name(code, language())
 
 
 def show_number(value: int) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import csv
 import io
 import json
@@ -155,12 +156,12 @@ def stream_csv(name: str, header: Sequence[str], statement: sa.Select[Any], scop
     session = sa.orm.Session(db.engine, info={"scope": scope})  # its own: it outlives the request
 
     def chunks() -> Iterator[bytes]:
-        with session:
+        with session, contextlib.closing(session.execute(statement.execution_options(yield_per=1000))) as result:
             buffer = io.StringIO()
             writer = csv.writer(buffer)
             writer.writerow(header)
             yield b"\xef\xbb\xbf"
-            for partition in session.execute(statement.execution_options(yield_per=1000)).partitions():
+            for partition in result.partitions():
                 rows = map(convert, partition) if convert else partition
                 writer.writerows([formula_safe(cell) if type(cell) is str else cell for cell in row] for row in rows)
                 yield buffer.getvalue().encode()

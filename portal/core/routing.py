@@ -111,7 +111,7 @@ def scope_of(actor: Actor) -> Scope:
 NOBODY = Scope(partner_id=-1)
 
 
-def later(action: str, **details: Any) -> None:
+def later(action: str, /, **details: Any) -> None:
     """Log something after this request in a transaction of its own: for exports and refusals, which change nothing else."""
     g.setdefault("later", []).append((action, details))
 

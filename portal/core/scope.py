@@ -110,7 +110,7 @@ def _owned_entities(statement: Any) -> set[type[Any]]:
                 found.add(entity.mapper.class_)
             continue
         for table in _used_past_the_mapper(element):
-            if table in owned and "parententity" not in table._annotations:
+            if getattr(table, "element", table) in owned and "parententity" not in table._annotations:
                 raise ScopeError(f"Core statement on {table}: select mapped columns instead")
     return found
 
@@ -119,11 +119,10 @@ def _used_past_the_mapper(element: Any) -> Iterator[Any]:
     """Tables that this part of a statement names itself, rather than through mapped columns."""
     if isinstance(element, sa.Select):
         yield from element._from_obj
+        yield from (column for column in element._raw_columns if isinstance(column, sa.FromClause))
         yield from (join[0] for join in element._setup_joins if isinstance(join[0], sa.FromClause))
     elif isinstance(element, sa.Column):
         yield element.table
-    elif isinstance(element, sa.Alias):
-        yield element.element
     elif isinstance(element, sa.Join):
         yield from (element.left, element.right)
     elif isinstance(element, sa.TextClause) and _tables["pattern"].search(element.text):

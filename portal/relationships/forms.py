@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf.file import FileField
 from wtforms.validators import ValidationError
 
-from portal.accounts.forms import CompanyForm
+from portal.accounts.forms import CompanyForm, new_password, time_zone_field
 from portal.accounts.service import CompanyEntry
 from portal.core import forms, words
 from portal.core.forms import Form
@@ -141,5 +141,5 @@ class RegistrationForm(CompanyForm):
 
 class ConfirmationForm(Form):
     code = forms.text(_l("Code"), length=20, autocomplete="one-time-code", inputmode="numeric")
-    password = forms.password(_l("Choose a password"), autocomplete="new-password", hint=_l("At least 12 characters. A few unrelated words are easy to remember."))
-    time_zone = forms.hidden("UTC")
+    password = new_password(_l("Choose a password"))
+    time_zone = time_zone_field()

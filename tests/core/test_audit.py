@@ -44,6 +44,13 @@ def committed(by, number=5, **options):
         db.session.commit()
 
 
+def doubled(by):
+    """A line that the database refuses."""
+    with attempt():
+        recorded(by, name="refused")
+        db.session.add(LogChain(organization_id=by.organization_id, sequence=0, hash="0" * 64))
+
+
 def chain(organization_id):
     db.session.rollback()
     return list(db.session.scalars(sa.select(LogEntry).where(LogEntry.organization_id == organization_id).order_by(LogEntry.sequence)))
@@ -161,6 +168,30 @@ class TestVerify:
         assert all((row.actor_name, row.details, row.salt) == (None, None, None) for row in chain(partner.organization_id)[-2:])
         assert audit.verify(partner.organization_id) is None
 
+    def test_entries_written_during_the_walk_are_no_alarm(self, app, partner, monkeypatch):
+        committed(partner)
+        db.session.remove()
+        head, rounds = audit._head, []
+
+        def meanwhile():
+            with app.app_context():
+                committed(partner, 1)
+                db.session.remove()
+
+        def read(organization_id):
+            found = head(organization_id)
+            if not rounds:
+                writer = threading.Thread(target=meanwhile)
+                writer.start()
+                writer.join(20)
+            rounds.append(found)
+            return found
+
+        monkeypatch.setattr(audit, "_head", read)
+
+        assert audit.verify(partner.organization_id) is None
+        assert len(rounds) == 2
+
 
 class TestChains:
     def test_an_entry_stands_in_the_chain_of_everyone_who_may_see_it_and_no_other(self, partner, other):
@@ -253,10 +284,8 @@ class TestTransactions:
 
         with writing(), scoped(EVERYTHING):
             recorded(partner, name="before")
-            with pytest.raises(sa.exc.IntegrityError), attempt():
-                recorded(partner, name="refused")
-                db.session.add(LogChain(organization_id=partner.organization_id, sequence=0, hash="0" * 64))
-                db.session.flush()
+            with pytest.raises(sa.exc.IntegrityError):
+                doubled(partner)
             db.session.commit()
 
         assert [row.details["after"]["name"] for row in chain(partner.organization_id)[length:]] == ["before"]

@@ -1,0 +1,257 @@
+"""`make bench`: prints one table and writes bench/results.json. BENCH_SIZES, BENCH_ENGINES and BENCH_ROUNDS narrow or widen it."""
+
+import http.client
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import data
+from portal import cli, create_app, demo
+from portal.core.db import db, writing
+from portal.core.scope import EVERYTHING, scoped
+from tests.support import postgres
+from tests.support.databases import settings
+
+SIZES = [int(size) for size in os.environ.get("BENCH_SIZES", "1000,100000").split(",")]
+ENGINES = os.environ.get("BENCH_ENGINES", "sqlite,postgres").split(",")
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+REQUESTS = 40
+PASSWORD = "demo portal 2026"
+Rows = list[dict[str, object]]
+
+
+def main() -> None:
+    results: Rows = []
+    for engine in ENGINES:
+        if engine == "postgres" and not postgres.available():
+            print("PostgreSQL is not installed; left out.")
+            continue
+        for size in SIZES:
+            results += measured(engine, size)
+    show(results)
+    Path("bench/results.json").write_text(json.dumps(results, indent=1))
+
+
+def measured(engine: str, size: int) -> Rows:
+    home = Path(tempfile.mkdtemp(prefix="portal-bench-"))
+    cluster = postgres.Cluster() if engine == "postgres" else None
+    if cluster is not None:
+        cluster.execute("CREATE DATABASE bench")
+    url = cluster.url("bench") if cluster else f"sqlite:///{home / 'portal.sqlite3'}"
+    app = create_app(settings(url, home, password_cost="production"))
+    cli.migrate(app)
+    with app.app_context():
+        with writing(), scoped(EVERYTHING):
+            demo.load_organizations(PASSWORD, at=demo.clock.now())
+            db.session.commit()
+            partner = demo._organization(demo.ATELIER).id
+            middle = data.load(size)
+        db.session.remove()
+        db.engine.dispose()
+    environment = os.environ | {
+        "PORTAL_INSTANCE": str(home), "PORTAL_DATABASE_URL": url, "PORTAL_SECRET_KEY": "a secret for the benchmark, long enough", "BENCH_DATABASE_URL": url, "BENCH_PARTNER": str(partner),
+    }  # fmt: skip
+    ours, bare = free_port(), free_port()
+    portal = subprocess.Popen([sys.executable, "-m", "portal.cli", "serve", "--port", str(ours), "--workers", "1", "--no-jobs"], env=environment, stdout=subprocess.DEVNULL)
+    yardstick = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{bare}", "-k", "gthread", "--threads", "8", "--preload", "--log-level", "error", "--keep-alive", "30", "bench.bare:create()"], env=environment
+    )
+    try:
+        wait_for(ours, "/readyz")
+        wait_for(bare, "/")
+        client = Client(ours)
+        client.sign_in("admin@atelier-nuage.example")
+        rows = compare(client, Client(bare), portal.pid, yardstick.pid, middle)
+        rows += throughput(client, bare)
+        rows.append(exported(client, size, portal.pid))
+    finally:
+        for process in (portal, yardstick):
+            process.terminate()
+            process.wait()
+        if cluster is not None:
+            cluster.stop()
+        shutil.rmtree(home, ignore_errors=True)
+    return [{"engine": engine, "customers": size, **row} for row in rows]
+
+
+def compare(client: "Client", bare: "Client", portal_pid: int, bare_pid: int, middle: object) -> Rows:
+    """Medians of interleaved rounds; the ratio is of medians, in wall and in CPU time."""
+    fragment = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "div#results"}
+    cases: dict[str, tuple[str, dict[str, str]]] = {
+        "list, first page": ("/customers", {}),
+        "list, first page, fragment": ("/customers", fragment),
+        "list, last page": ("/customers?last=1", {}),
+        "list, pending only": ("/customers?state=pending", {}),
+        "search, common (moreau)": ("/customers?q=moreau", fragment),
+        "search, rare (zymotechnik)": ("/customers?q=zymotechnik", fragment),
+        "search, two words": ("/customers?q=atelier+vidal", fragment),
+        "search, two letters (mo)": ("/customers?q=mo", fragment),
+        "search, one letter (z)": ("/customers?q=z", fragment),
+        "search, none (tionelx)": ("/customers?q=tionelx", fragment),
+        "search, none in common parts (moreaudelacroix)": ("/customers?q=moreaudelacroix", fragment),
+        "customer page": (f"/customers/{middle}", {}),
+        "customer account": (f"/customers/{middle}/account", {}),
+        "add a customer, form": ("/customers/new", {}),
+        "requests": ("/relationship-requests", {}),
+        "activity": ("/activity", {}),
+        "home": ("/", {}),
+    }
+    for path, headers in cases.values():
+        client.get(path, headers)
+    bare.get("/", {})
+    wall: dict[str, list[float]] = {name: [] for name in [*cases, "bare"]}
+    cpu: dict[str, list[float]] = {name: [] for name in [*cases, "bare"]}
+    for _ in range(ROUNDS):
+        timed(bare_pid, lambda: bare.get("/", {}), wall["bare"], cpu["bare"])
+        for name, (path, headers) in cases.items():
+            timed(portal_pid, lambda path=path, headers=headers: client.get(path, headers), wall[name], cpu[name])
+    base_wall, base_cpu = statistics.median(wall["bare"]), statistics.median(cpu["bare"])
+    return [
+        {"case": name, "ms": round(statistics.median(wall[name]), 2), "ratio": round(statistics.median(wall[name]) / base_wall, 2), "cpu ms": round(statistics.median(cpu[name]), 2), "cpu ratio": round(statistics.median(cpu[name]) / base_cpu, 2)}
+        for name in wall
+    ]  # fmt: skip
+
+
+def timed(pid: int, request: Callable[[], object], wall: list[float], cpu: list[float]) -> None:
+    before, times = cpu_seconds(pid), []
+    for _ in range(REQUESTS):
+        start = time.perf_counter()
+        request()
+        times.append((time.perf_counter() - start) * 1000)
+    wall.append(statistics.median(times))
+    cpu.append((cpu_seconds(pid) - before) * 1000 / REQUESTS)
+
+
+def throughput(client: "Client", bare_port: int) -> Rows:
+    """Requests per second at 8 clients, portal and bare page in turn."""
+    return [
+        {"case": "8 clients: list", "per second": round(rate(lambda: client.twin(), "/customers"))},
+        {"case": "8 clients: bare", "per second": round(rate(lambda: Client(bare_port), "/"))},
+    ]
+
+
+def rate(make: Callable[[], "Client"], path: str, seconds: float = 4.0) -> float:
+    counts, stop = [0] * 8, time.perf_counter() + seconds
+
+    def work(number: int) -> None:
+        own = make()
+        while time.perf_counter() < stop:
+            own.get(path, {})
+            counts[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / seconds
+
+
+def exported(client: "Client", size: int, pid: int) -> dict[str, object]:
+    """Export of all: rows a second, and by how much the server's memory grew at its peak."""
+    before, peak, done = memory(pid), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.05):
+            peak = max(peak, memory(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start = time.perf_counter()
+    lines = client.get("/customers/export", {}).count(b"\n") - 1
+    seconds = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    return {"case": "export of all", "rows": lines, "rows per second": round(lines / seconds), "memory growth MB": round(max(0, peak - before) / 1024, 1), "resident MB": round(peak / 1024)}
+
+
+class Client:
+    """One connection, kept open; understands cookies and nothing else."""
+
+    def __init__(self, port: int, cookie: str = "") -> None:
+        self.port, self.cookie = port, cookie
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def twin(self) -> "Client":
+        return Client(self.port, self.cookie)
+
+    def get(self, path: str, headers: dict[str, str]) -> bytes:
+        return self.send("GET", path, None, {"Accept-Encoding": "gzip", **headers})
+
+    def send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
+        self.connection.request(method, path, body, {"Cookie": self.cookie, **headers})
+        response = self.connection.getresponse()
+        content = response.read()
+        if response.status >= 400:
+            raise RuntimeError(f"{method} {path}: {response.status} {content[:300]!r}")
+        for header in response.headers.get_all("Set-Cookie") or []:
+            self.cookie = header.split(";")[0]
+        return content
+
+    def sign_in(self, email: str) -> None:
+        page = self.send("GET", "/sign-in", None, {}).decode()
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert token
+        form = urllib.parse.urlencode({"email": email, "password": PASSWORD, "csrf_token": token[1]})
+        self.send("POST", "/sign-in", form, {"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found] or [pid]
+
+
+def cpu_seconds(pid: int) -> float:
+    total = 0.0
+    for child in children(pid):
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return total
+
+
+def memory(pid: int) -> int:
+    """Resident kilobytes of the largest worker."""
+    return max(int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{child}/status").read_text())[1]) for child in children(pid))  # type: ignore[index]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, path: str) -> None:
+    for _ in range(200):
+        try:
+            Client(port).get(path, {})
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"nothing answers on port {port}")
+
+
+def show(results: Rows) -> None:
+    print(f"{'engine':9}{'customers':>10}  {'case':48}{'ms':>8}{'ratio':>7}{'cpu ms':>8}{'cpu r.':>7}  other")
+    for row in results:
+        other = ", ".join(f"{key} {value}" for key, value in row.items() if key not in ("engine", "customers", "case", "ms", "ratio", "cpu ms", "cpu ratio"))
+        print(f"{row['engine']:9}{row['customers']:>10}  {row['case']:48}{row.get('ms', ''):>8}{row.get('ratio', ''):>7}{row.get('cpu ms', ''):>8}{row.get('cpu ratio', ''):>7}  {other}")
+    print(f"peak memory of this benchmark itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
+if __name__ == "__main__":
+    main()
