@@ -18,6 +18,7 @@ from portal.core.access import Role
 from portal.core.forms import Form
 from portal.core.i18n import language, languages, time_zones
 from portal.core.places import Address, AddressField, Problem
+from portal.core.words import clean
 
 _PLAIN_ADDRESS = (
     AddressField("street", "Street address", required=True),
@@ -33,9 +34,7 @@ class region_field(SelectField):
     def __init__(self, label: Any, *, length: int = 100, **options: Any) -> None:
         options.setdefault("render_kw", {"autocomplete": "address-level1"})
         too_long = Length(max=length, message=_l("This is too long: at most %(longest)s characters.", longest=length))
-        super().__init__(
-            label, choices=[], validate_choice=False, filters=[lambda value: forms.words.clean(value) if value else ""], validators=[too_long], **options
-        )
+        super().__init__(label, choices=[], validate_choice=False, filters=[lambda value: clean(value) if value else ""], validators=[too_long], **options)
 
     def offer(self, choices: list[tuple[str, str]]) -> None:
         if choices:
@@ -107,7 +106,7 @@ class AddressForm(Form):
         return [self._of(field.name) for field in self._layout()]
 
     def validate(self, extra_validators: Any = None) -> bool:
-        good = super().validate(extra_validators)
+        good = bool(super().validate(extra_validators))
         country = self.chosen_country
         if country not in places.COUNTRIES:
             return False
@@ -183,7 +182,7 @@ class CompanyForm(AddressForm):
         return places.has_tax_id(self.chosen_country)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        good = super().validate(extra_validators)
+        good = bool(super().validate(extra_validators))
         if not self.has_tax_id:
             self.tax_id.data = ""
             return good
@@ -248,7 +247,8 @@ class InvitationForm(Form):
     roles = role_boxes()
 
     def offer(self, roles: Iterable[Role]) -> Self:
-        return _offering(self, roles)
+        _offer(self, roles)
+        return self
 
 
 class RolesForm(Form):
@@ -256,12 +256,12 @@ class RolesForm(Form):
     version = forms.version_field()
 
     def offer(self, roles: Iterable[Role]) -> Self:
-        return _offering(self, roles)
+        _offer(self, roles)
+        return self
 
 
-def _offering(form: Any, roles: Iterable[Role]) -> Any:
+def _offer(form: Any, roles: Iterable[Role]) -> None:
     form.roles.choices = [(role.value, _("%(role)s: %(what)s", role=queries.ROLE_NAMES[role], what=queries.ROLE_HINTS[role])) for role in roles]
-    return form
 
 
 def _address_message(name: str, problem: Problem, country: str) -> str:
@@ -270,8 +270,8 @@ def _address_message(name: str, problem: Problem, country: str) -> str:
     shown = places.country_name(country, language())
     if name == "postal_code":
         if problem is Problem.INVALID:
-            return _("This is not a postal code. Check it.")
-        return _("This postal code does not belong to %(country)s, or not to the region chosen. Check both.", country=shown)
+            return str(_("This is not a postal code. Check it."))
+        return str(_("This postal code does not belong to %(country)s, or not to the region chosen. Check both.", country=shown))
     if name == "region":
-        return _("%(country)s has no such region. Choose one of the list.", country=shown)
-    return _("This cannot be part of an address. Write it in letters and numbers.")
+        return str(_("%(country)s has no such region. Choose one of the list.", country=shown))
+    return str(_("This cannot be part of an address. Write it in letters and numbers."))

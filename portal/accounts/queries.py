@@ -82,7 +82,7 @@ def actor_of_session(token: str) -> Actor | None:
     if not rows:
         return None
     session_id, since, seen, user_id, name, email, language, zone, org_id, org_name, org_public, side, kind, cloud, country, _role = rows[0]
-    roles = frozenset(row[-1] for row in rows)
+    roles = frozenset(Role(row[-1]) for row in rows)
     return Actor(
         user_id=user_id,
         name=name,
@@ -164,7 +164,7 @@ def proven_owner(domain: str, cloud: Cloud) -> Organization | None:
 
 def users(organization_id: int, query: ListQuery) -> Page:
     sort = Sort(User.name_key, User.id)
-    statement = sa.select(User.id, User.public_id, User.name, User.name_key, User.email, User.state, User.state_at).where(
+    statement: Any = sa.select(User.id, User.public_id, User.name, User.name_key, User.email, User.state, User.state_at).where(
         User.organization_id == organization_id
     )
     for word in query.words.casefold().split():
@@ -216,7 +216,7 @@ def sessions_of(user_id: int) -> list[Any]:
 
 
 def outbox(organization_id: int, query: ListQuery) -> Page:
-    statement = sa.select(
+    statement: Any = sa.select(
         Mail.id, Mail.public_id, Mail.created_at, Mail.recipient, Mail.subject, Mail.state, Mail.sent_at, Mail.attempts, Mail.error, Mail.uncertain,
         Mail.next_attempt_at,
     ).where(Mail.organization_id == organization_id)

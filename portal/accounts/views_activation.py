@@ -1,5 +1,7 @@
 """Activation by a one-time link: the mailbox is proven by a code, then the person chooses a password (R18, R23)."""
 
+from typing import Any
+
 from flask import current_app, flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -53,7 +55,7 @@ def create() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return invalid("accounts/activation.html", **_shown(user, form))
     try:
-        service.activate(user, code=form.code.data, password=form.password.data, time_zone=form.time_zone.data, at=clock.now())
+        service.activate(user, code=form.code.data, password=form.password.data, time_zone=form.time_zone.data or "UTC", at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("accounts/activation.html", keep=True, **_shown(user, form))
@@ -71,7 +73,7 @@ def _gone() -> ResponseReturnValue:
     return page("accounts/dead_link.html", status=410, about="activation")
 
 
-def _shown(user: User, form: ActivationForm) -> dict[str, object]:
+def _shown(user: User, form: ActivationForm) -> dict[str, Any]:
     code_sent = user.code_link is not None and user.code_link.usable(clock.now())
     readable = not current_app.config["MAIL_SERVER"] and not current_app.config["SETTINGS"].production
     return {"user": user, "form": form, "code_sent": code_sent, "readable": readable, "signed_in": g.actor}

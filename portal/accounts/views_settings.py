@@ -1,5 +1,7 @@
 """Settings of one's own organization: its legal details."""
 
+from typing import Any
+
 from flask import flash, g, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -32,7 +34,7 @@ def edit() -> ResponseReturnValue:
 def update() -> ResponseReturnValue:
     organization = queries.organization(g.actor.organization_id)
     form = CompanyForm()
-    context = {"form": form, "organization": organization, "types": TYPES}
+    context: dict[str, Any] = {"form": form, "organization": organization, "types": TYPES}
     if form.updating:
         return page("accounts/settings.html", swaps=("form",), **context)
     if not form.validate_on_submit():

@@ -68,7 +68,7 @@ def feed(wanted: Wanted, organization_id: int, zone: ZoneInfo) -> sa.Select[Any]
 def known_customers(entries: Sequence[Any]) -> dict[int | None, UUID]:
     """Customer IDs of the customers, present and former, that these entries are about."""
     statement = sa.select(Customer.customer_id, Customer.public_id).where(Customer.customer_id.in_({entry.customer_id for entry in entries} - {None}))
-    return {organization_id: public_id for organization_id, public_id in db.session.execute(statement)}
+    return dict(db.session.execute(statement).all())
 
 
 def _about(words: str) -> sa.ColumnElement[bool]:
@@ -76,8 +76,8 @@ def _about(words: str) -> sa.ColumnElement[bool]:
 
     A rare word's customers are looked up first; with a common one the feed fills its page in its own order.
     """
-    indexed = search.indexed(Customer, Customer.search_text, words, db.engine.dialect.name)
-    found = db.session.scalars(sa.select(Customer.customer_id).where(*indexed).limit(FEW + 1)).all()
+    indexed = search.indexed(Customer, Customer.search_text, len(search.patterns(words)), db.engine.dialect.name)
+    found = db.session.scalars(sa.select(Customer.customer_id).where(*indexed).limit(FEW + 1), search.parameters(words)).all()
     if len(found) <= FEW:
         return LogEntry.customer_id.in_(found)
     return sa.exists().where(Customer.customer_id == LogEntry.customer_id, *search.contains(Customer.search_text, words))

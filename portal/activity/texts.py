@@ -1,8 +1,9 @@
 """What the log's keys and codes are called where people read them."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -57,6 +58,7 @@ FIELDS = {
     "replaced": _l("Replaced by a new one"),
     "roles": _l("Roles"),
     "segment": _l("Segment"),
+    "sessions": _l("Sessions ended"),
     "state": _l("State"),
     "street": _l("Street"),
     "subject": _l("Subject"),
@@ -73,22 +75,22 @@ FIELDS = {
 VALUES: dict[Any, Any] = {
     **accounts.ROLE_NAMES,
     **relationships.ROLE_NAMES,
+    **relationships.STATE_NAMES,
+    **relationships.DELEGATION_NAMES,
     **SEGMENT_NAMES,
-    "accepted": _l("Accepted"),
-    "active": _l("Active"),
     "copy": _l("Copied"),
-    "declined": _l("Declined"),
-    "draft": _l("Draft"),
-    "ended": _l("Ended"),
-    "expired": _l("Expired"),
     "mail_program": _l("Own mail program"),
     "pending": _l("Pending"),
     "portal": _l("Sent by the portal"),
-    "requested": _l("Requested"),
-    "revoked": _l("Revoked"),
-    "sent": _l("Sent"),
 }
+MOMENTS = {"ends_at"}
 CODED = {"roles", "segment", "state", "way"}  # keys whose values are codes, never somebody's words
+
+Moment = Callable[[datetime], str]
+
+
+def in_utc(value: datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,10 @@ class Vocabulary:
     yes: str
     no: str
 
-    def changes(self, details: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-        """Label, before and after of everything that an entry tells, in words."""
+    def changes(self, details: dict[str, Any] | None, moment: Moment = in_utc) -> list[tuple[str, str, str]]:
+        """Label, before and after of everything that an entry tells, in words; `moment` writes a point in time."""
         before, after = (details or {}).get("before", {}), (details or {}).get("after", {})
-        return [(self.field(key), self.shown(key, before.get(key)), self.shown(key, after.get(key))) for key in {**before, **after}]
+        return [(self.field(key), self.shown(key, before.get(key), moment), self.shown(key, after.get(key), moment)) for key in {**before, **after}]
 
     def sides(self, details: dict[str, Any] | None) -> tuple[str, str]:
         """Before and after in a line each."""
@@ -115,7 +117,7 @@ class Vocabulary:
     def field(self, key: str) -> str:
         return self.fields.get(key) or key.replace("_", " ").capitalize()
 
-    def shown(self, key: str, value: Any) -> str:
+    def shown(self, key: str, value: Any, moment: Moment = in_utc) -> str:
         """One value as people read it; nothing for what is not there."""
         if value is None:
             return ""
@@ -123,6 +125,8 @@ class Vocabulary:
             return self.yes if value else self.no
         if isinstance(value, list):
             return ", ".join(self.shown(key, item) for item in value)
+        if key in MOMENTS:
+            return moment(datetime.fromisoformat(value))
         return self.values.get(value, str(value)) if key in CODED else str(value)
 
 

@@ -94,4 +94,5 @@ def _rows(statement: Any, query: ListQuery, sort: Sort, kind: str) -> list[Any]:
     number, kinds = KINDS.index(kind), len(KINDS)
     after = query.after and (query.after[0], (query.after[1] - number) // kinds)
     before = query.before and (query.before[0], -((number - query.before[1]) // kinds))
-    return list(db.session.execute(lists.keyset(statement, replace(query, after=after, before=before), sort).limit(MOST + 1)))
+    query = replace(query, after=after, before=before)
+    return list(db.session.execute(lists.keyset(statement, query.way, sort, limit=MOST + 1), lists.place(query, sort)))

@@ -18,14 +18,19 @@ from portal.relationships.models import DelegatedAdministration, DelegationState
 from portal.relationships.service import LineResult, RequestEntry
 
 
-def extend(keys: Iterable[str], *, by: Actor, at: datetime) -> list[LineResult]:
-    """A new request for each delegation, and each request sent again; `keys` as Line.key has them."""
-    chosen = list(dict.fromkeys(keys))
-    if not chosen:
+def chosen(keys: Iterable[str]) -> list[str]:
+    """The lines ticked, each once, as Line.key has them."""
+    found = list(dict.fromkeys(keys))
+    if not found:
         raise Refused(_("Tick at least one line first."))
-    if len(chosen) > MOST:
+    if len(found) > MOST:
         raise Refused(_("At most %(number)s lines at once. Take the first ones, then the rest.", number=MOST))
-    return [_result(key, by=by, at=at) for key in chosen]
+    return found
+
+
+def extend(lines: Iterable[str], *, by: Actor, at: datetime) -> list[LineResult]:
+    """A new request for each delegation, and each request sent again."""
+    return [_result(key, by=by, at=at) for key in lines]
 
 
 def _result(key: str, *, by: Actor, at: datetime) -> LineResult:

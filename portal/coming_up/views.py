@@ -23,10 +23,12 @@ def index() -> ResponseReturnValue:
     return page("coming_up/index.html", swaps=("results",), **_shown())
 
 
-@feature.post("/extension", permission=P.REQUEST_SEND, limit=throttle.INVITATIONS)
+@feature.post("/extension", permission=P.REQUEST_SEND)
 def create() -> ResponseReturnValue:
     try:
-        results = service.extend(request.form.getlist("line"), by=g.actor, at=clock.now())
+        chosen = service.chosen(request.form.getlist("line"))
+        throttle.hit(throttle.INVITATIONS, f"{g.actor.organization_id}/{g.actor.user_id}", times=len(chosen))
+        results = service.extend(chosen, by=g.actor, at=clock.now())
     except Refused as refusal:
         return invalid("coming_up/index.html", swaps=("results",), refusal=str(refusal.message), **_shown())
     return page("coming_up/extension.html", results=results, done=sum(result.done for result in results))

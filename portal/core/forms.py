@@ -8,7 +8,7 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, DateField, HiddenField, IntegerField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
 
 from portal.core import words
 from portal.core.errors import Refused, Stale
@@ -90,7 +90,7 @@ def text(
         description=hint,
         filters=[lambda value: words.clean(value, multiline=multiline) if value else ""],
         validators=[
-            InputRequired(REQUIRED) if required else Optional(),
+            DataRequired(REQUIRED) if required else Optional(),
             Length(min=shortest, max=length, message=_length_message(shortest, length)),
             *validators,
         ],
@@ -103,7 +103,7 @@ def email(label: Any, *, required: bool = True, autocomplete: str = "email", hin
         label,
         description=hint,
         filters=[lambda value: words.clean(value) if value else ""],
-        validators=[InputRequired(REQUIRED) if required else Optional(), Length(max=254, message=_length_message(0, 254)), _email],
+        validators=[DataRequired(REQUIRED) if required else Optional(), Length(max=254, message=_length_message(0, 254)), _email],
         render_kw=_attributes(autocomplete=autocomplete, inputmode="email", type="email", maxlength=254),
     )
 
@@ -124,7 +124,7 @@ def domain(label: Any, *, hint: Any = "") -> Any:
         label,
         description=hint,
         filters=[_domain_of],
-        validators=[InputRequired(REQUIRED), Length(max=253, message=_length_message(0, 253)), _domain],
+        validators=[DataRequired(REQUIRED), Length(max=253, message=_length_message(0, 253)), _domain],
         render_kw=_attributes(autocomplete="off", inputmode="url", autocapitalize="none", spellcheck="false", maxlength=300),
     )
 

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from portal.core.db import db
+from portal.core.errors import NotFound
 from portal.core.i18n import show_number
 from portal.core.scope import Scope
 from portal.core.words import formula_safe
@@ -61,10 +63,17 @@ class ListQuery:
             filters=chosen,
             sort=sort if sort in sorts else sorts[0],
             default_sort=sorts[0],
-            after=_position(args.get("after")),
-            before=_position(args.get("before")),
+            after=None if "last" in args else _position(args.get("after")),
+            before=None if "last" in args or "after" in args else _position(args.get("before")),
             last="last" in args,
         )
+
+    @property
+    def way(self) -> str:
+        """From where and to where the page reads: "first", "after", "before" or "last"."""
+        if self.last:
+            return "last"
+        return "after" if self.after is not None else "before" if self.before is not None else "first"
 
     @property
     def narrowed(self) -> bool:
@@ -96,34 +105,49 @@ class Page:
     @property
     def total_text(self) -> str:
         if self.total is None:
-            return ""
+            return _("More than %(number)s", number=PAGE_SIZE) if self.next_url or self.previous_url else ""
         if self.total > COUNTED_UP_TO:
             return _("%(number)s+ in all", number=show_number(COUNTED_UP_TO))
         return _("%(number)s in all", number=show_number(self.total))
 
 
-def keyset(statement: sa.Select[Any], query: ListQuery, sort: Sort) -> sa.Select[Any]:
-    """The statement from the query's position on, in order, one row more than a page."""
-    backwards = query.last or query.before is not None
-    position = query.before if query.before is not None else query.after
-    descending = sort.descending != backwards
-    if position is not None and not query.last:
-        here, there = sa.tuple_(sort.column, sort.key), sa.tuple_(*_typed(position, sort))
+def keyset(statement: sa.Select[Any], way: str, sort: Sort, *, limit: int = PAGE_SIZE + 1) -> sa.Select[Any]:
+    """The statement in order from a position on, one row more than a page; `place()` gives the position's parameters.
+
+    `way` is the query's: "first", "after", "before" or "last".
+    """
+    descending = sort.descending != (way in ("before", "last"))
+    if way in ("after", "before"):
+        here = sa.tuple_(sort.column, sort.key)
+        there = sa.tuple_(sa.bindparam("place_value", type_=sort.column.type), sa.bindparam("place_key", type_=sort.key.type))
         statement = statement.where(here < there if descending else here > there)
     ordered = (sort.column.desc(), sort.key.desc()) if descending else (sort.column, sort.key)
-    return statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])).limit(PAGE_SIZE + 1)
+    return statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])).limit(limit)
+
+
+def place(query: ListQuery, sort: Sort) -> dict[str, Any]:
+    """The position as parameters of the columns' types; a value of another type is no position."""
+    position = query.after or query.before
+    if position is None:
+        return {}
+    value: Any = position[0]
+    kind = sort.column.type.python_type
+    try:
+        value = kind.fromisoformat(str(value)) if kind in (datetime, date) else kind(value)
+    except (ValueError, TypeError):
+        raise NotFound("position") from None
+    return {"place_value": value, "place_key": position[1]}
 
 
 def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | None, size: int = PAGE_SIZE) -> Page:
     """Cut what `keyset` brought to a page; `positions(row)` gives a row's (sort value, key)."""
     more = len(rows) > size
     rows = rows[:size]
-    backwards = query.last or query.before is not None
-    if backwards:
+    if query.way in ("before", "last"):
         rows = rows[::-1]
-        has_next, has_previous = not query.last, more
+        has_next, has_previous = query.way == "before", more
     else:
-        has_next, has_previous = more, query.after is not None
+        has_next, has_previous = more, query.way == "after"
     if not rows:
         return Page(rows, first_url=query.url() if has_previous or has_next else None, total=total)
     first, last = _packed(positions(rows[0])), _packed(positions(rows[-1]))
@@ -139,24 +163,31 @@ def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | No
 
 def fetch(statement: sa.Select[Any], query: ListQuery, sort: Sort, positions: Any, *, counted: bool = True) -> Page:
     """A page of this statement's rows, with a count that stops at COUNTED_UP_TO."""
-    rows = db.session.execute(keyset(statement, query, sort)).all()
-    alone = len(rows) <= PAGE_SIZE and query.after is None and query.before is None and not query.last
-    total = len(rows) if alone else count(statement) if counted else None
-    return paged(rows, query, positions, total)
+    rows = db.session.execute(keyset(statement, query.way, sort), place(query, sort)).all()
+    return paged(rows, query, positions, whole(rows, query) or (count(statement) if counted else None))
+
+
+def whole(rows: Sequence[Any], query: ListQuery) -> int | None:
+    """The total, when the first page holds everything."""
+    return len(rows) if len(rows) <= PAGE_SIZE and query.way == "first" else None
 
 
 def count(statement: sa.Select[Any]) -> int:
     """How many rows, counted no further than one past COUNTED_UP_TO."""
+    return int(db.session.scalar(counting(statement)) or 0)
+
+
+def counting(statement: sa.Select[Any]) -> sa.Select[Any]:
     capped = statement.with_only_columns(statement.column_descriptions[0]["expr"]).order_by(None).limit(COUNTED_UP_TO + 1).subquery()
-    return int(db.session.scalar(sa.select(sa.func.count()).select_from(capped)) or 0)
+    return sa.select(sa.func.count()).select_from(capped)
 
 
-def stream_csv(name: str, header: Sequence[str], statement: sa.Select[Any], scope: Scope, convert: Any = None) -> Response:
+def stream_csv(name: str, header: Sequence[str], statement: sa.Select[Any], scope: Scope, *, convert: Any = None, values: Any = None) -> Response:
     """A CSV download, streamed row by row in its own scope: UTF-8 with a mark that Excel knows, no cell a formula (R15)."""
     session = sa.orm.Session(db.engine, info={"scope": scope})  # its own: it outlives the request
 
     def chunks() -> Iterator[bytes]:
-        with session, contextlib.closing(session.execute(statement.execution_options(yield_per=1000))) as result:
+        with session, contextlib.closing(session.execute(statement.execution_options(yield_per=1000), values)) as result:
             buffer = io.StringIO()
             writer = csv.writer(buffer)
             writer.writerow(header)
@@ -190,21 +221,3 @@ def _position(packed: str | None) -> tuple[Any, int] | None:
     if not isinstance(value, str | int) or type(key) is not int or abs(key) > 2**62 or "\x00" in str(value):
         return None
     return value, key
-
-
-def _typed(position: tuple[Any, int], sort: Sort) -> tuple[Any, Any]:
-    """The position as bound parameters of the columns' types."""
-    from datetime import date, datetime
-
-    value: Any = position[0]
-    kind = sort.column.type.python_type
-    try:
-        if kind in (datetime, date):
-            value = kind.fromisoformat(str(value))
-            if kind is datetime and value.tzinfo is None:
-                value = None
-        else:
-            value = kind(value)
-    except ValueError:
-        value = None
-    return sa.literal(value, sort.column.type), sa.literal(position[1], sort.key.type)

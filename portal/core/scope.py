@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column, with_loader_criteria
 from sqlalchemy.sql import visitors
 
-from portal.core.db import Base, db
+from portal.core.db import Base, Key, db
 
 
 class ScopeError(RuntimeError):
@@ -31,6 +32,7 @@ class Scope:
 
 
 EVERYTHING = Scope()
+_PARAMETER = "scope_owner"
 
 
 class Owned:
@@ -129,28 +131,47 @@ def _used_past_the_mapper(element: Any) -> Iterator[Any]:
         raise ScopeError(f"textual SQL on an owned table: {element.text}")
 
 
+# Statements that live on, such as those built once a module, are looked through once for each side.
+_guarded: WeakKeyDictionary[Any, dict[bool, Any]] = WeakKeyDictionary()
+
+
 @event.listens_for(Session, "do_orm_execute")
 def _guard(state: ORMExecuteState) -> None:
     scope: Scope | None = state.session.info.get("scope")
     if scope == EVERYTHING or (scope is not None and state.is_column_load):
         return  # a column load refreshes, by its key, a row that the session holds already
-    entities = _owned_entities(state.statement)
+    statement = state.statement
+    partners_side = scope is not None and scope.partner_id is not None
+    known = _guarded.get(statement)
+    if known is None or scope is None or partners_side not in known:
+        guarded = _with_conditions(statement, scope, partners_side)
+        _guarded.setdefault(statement, {})[partners_side] = guarded
+    else:
+        guarded = known[partners_side]
+    if guarded is not None and scope is not None:
+        state.statement = guarded
+        state.parameters = {**(state.parameters or {}), _PARAMETER: scope.partner_id if partners_side else scope.customer_id}  # type: ignore[dict-item]
+
+
+def _with_conditions(statement: Any, scope: Scope | None, partners_side: bool) -> Any:
+    """The statement with the scope's condition on every owned class in it; None when there is none."""
+    entities = _owned_entities(statement)
     if not entities:
-        return
+        return None
     if scope is None:
         raise ScopeError(f"no scope for {', '.join(sorted(entity.__name__ for entity in entities))}")
-    for entity in entities:
-        state.statement = state.statement.options(
-            with_loader_criteria(entity, _condition(entity, scope), include_aliases=True, propagate_to_loaders=False)
-        )
+    return statement.options(
+        *(with_loader_criteria(entity, _condition(entity, partners_side), include_aliases=True, propagate_to_loaders=False) for entity in entities)
+    )
 
 
-def _condition(entity: type[Any], scope: Scope) -> sa.ColumnElement[bool]:
-    if scope.partner_id is not None:
-        return entity.partner_id == scope.partner_id  # type: ignore[no-any-return]
+def _condition(entity: type[Any], partners_side: bool) -> sa.ColumnElement[bool]:
+    owner = sa.bindparam(_PARAMETER, type_=Key)
+    if partners_side:
+        return entity.partner_id == owner  # type: ignore[no-any-return]
     if not issubclass(entity, Shared):
         raise ScopeError(f"{entity.__name__} is not for the customer's side")
-    return entity.customer_id == scope.customer_id  # type: ignore[return-value]
+    return entity.customer_id == owner  # type: ignore[return-value]
 
 
 @event.listens_for(Session, "before_flush")

@@ -17,17 +17,34 @@ def patterns(query: str) -> list[str]:
 
 def contains(column: Any, query: str) -> list[sa.ColumnElement[bool]]:
     """One condition a word, all to be met."""
-    return [column.like("%" + _escaped(pattern) + "%", escape="\\") for pattern in patterns(query)]
+    return [column.like(pattern, escape="\\") for pattern in likes(query)]
 
 
-def indexed(model: Any, column: Any, query: str, dialect: str) -> list[sa.ColumnElement[bool]]:
-    """The same conditions, put so that the trigram index answers them."""
+def likes(query: str) -> list[str]:
+    """The words as LIKE patterns."""
+    return [f"%{_escaped(pattern)}%" for pattern in patterns(query)]
+
+
+# The same with bound parameters, for statements that are built once; `parameters()` gives the values.
+
+
+def containing(column: Any, number: int) -> list[sa.ColumnElement[bool]]:
+    return [column.like(sa.bindparam(f"word_{index}", type_=sa.Unicode()), escape="\\") for index in range(number)]
+
+
+def indexed(model: Any, column: Any, number: int, dialect: str) -> list[sa.ColumnElement[bool]]:
+    """The conditions put so that the trigram index answers them."""
     if dialect != "sqlite":
-        return contains(column, query)
-    table = sa.table(model.__tablename__ + INDEX_SUFFIX, sa.column("rowid"), sa.column(model.__tablename__ + INDEX_SUFFIX))
-    phrase = " AND ".join('"' + pattern.replace('"', '""') + '"' for pattern in patterns(query))
-    hits = sa.select(table.c.rowid).where(table.c[table.name].op("MATCH")(phrase))
+        return containing(column, number)
+    name = model.__tablename__ + INDEX_SUFFIX
+    table = sa.table(name, sa.column("rowid"), sa.column(name))
+    hits = sa.select(table.c.rowid).where(table.c[name].op("MATCH")(sa.bindparam("match", type_=sa.Unicode())))
     return [model.id.in_(hits)]
+
+
+def parameters(query: str) -> dict[str, str]:
+    phrase = " AND ".join('"' + pattern.replace('"', '""') + '"' for pattern in patterns(query))
+    return {"match": phrase, **{f"word_{index}": like for index, like in enumerate(likes(query))}}
 
 
 def _escaped(pattern: str) -> str:

@@ -39,7 +39,7 @@ class Customer(Shared, Versioned, Base):
     __table_args__ = (
         sa.UniqueConstraint("partner_id", "customer_id"),
         sa.UniqueConstraint("partner_id", "public_id"),
-        sa.Index("ix_customer_name", "partner_id", "ended", "name_key", "id"),
+        sa.Index("ix_customer_name", "partner_id", "ended", "name_key", "id", "search_text"),
         sa.Index("ix_customer_domain", "partner_id", "ended", "domain", "id"),
         sa.Index("ix_customer_newest", "partner_id", "ended", "id"),
         sa.Index("ix_customer_state", "partner_id", "state", "name_key", "id"),
@@ -49,10 +49,10 @@ class Customer(Shared, Versioned, Base):
     )
     public_id: Mapped[UUID]
     name: Mapped[str] = mapped_column(sa.Unicode(200))
-    name_key: Mapped[str] = mapped_column(sort_key(400))
+    name_key: Mapped[str] = mapped_column(sort_key(200))
     domain: Mapped[str] = mapped_column(sort_key(253))
     country: Mapped[str] = mapped_column(sa.Unicode(2))
-    search_text: Mapped[str] = mapped_column(sa.UnicodeText)
+    search_text: Mapped[str] = mapped_column(sort_key(1200))
     state: Mapped[RelationshipState] = mapped_column(choice(RelationshipState))
     state_at: Mapped[datetime]
     ended: Mapped[int] = mapped_column(sa.Integer, sa.Computed("CASE WHEN state = 'ended' THEN 1 ELSE 0 END", persisted=True))

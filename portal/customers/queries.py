@@ -1,5 +1,6 @@
 """Reads of customer records: the list with its search, one record, former customers, export."""
 
+import functools
 from typing import Any
 from uuid import UUID
 
@@ -43,32 +44,42 @@ def position(sort: str) -> Any:
     return lambda row: (row.domain if sort == "domain" else row.name_key, row.id)
 
 
-def listed(query: ListQuery) -> sa.Select[Any]:
-    """The statement of the list: present customers under the query's filters, without its words."""
-    return _filtered(sa.select(*COLUMNS), query)
-
-
 def page(query: ListQuery) -> Page:
-    """One page of the customer list (R14)."""
+    """One page of the customer list (R14).
+
+    A common word fills the page from the next rows in list order; only a rare one needs the trigram index, which then has little
+    to sort. So neither costs a scan of the whole list, and neither does the count.
+    """
     sort = SORTS[query.sort]
-    statement = listed(query)
-    if not search.patterns(query.words):
-        return lists.fetch(statement, query, sort, position(query.sort))
-    rows, dense = _found(query, statement, sort)
-    alone = len(rows) <= lists.PAGE_SIZE and query.after is None and query.before is None and not query.last
-    total = len(rows) if alone else lists.count(_narrowed(statement, query, indexed=not dense))
+    values = {**_filter_values(query), **search.parameters(query.words), **lists.place(query, sort)}
+    shape = (query.sort, tuple(sorted(query.filters)), query.way)
+    number = len(search.patterns(query.words))
+    if not number:
+        rows = db.session.execute(_plain(*shape), values).all()
+        total = lists.whole(rows, query)
+        if total is None:
+            total = db.session.scalar(_counting(shape[1], 0, ""), values)
+        return lists.paged(rows, query, position(query.sort), total)
+    rows = db.session.execute(_window(*shape, number), values).all()
+    if len(rows) > lists.PAGE_SIZE:
+        return lists.paged(rows, query, position(query.sort), None)
+    dialect = db.engine.dialect.name
+    rows = db.session.execute(_indexed(*shape, number, dialect), values).all()
+    total = lists.whole(rows, query)
+    if total is None:
+        total = db.session.scalar(_counting(shape[1], number, dialect), values)
     return lists.paged(rows, query, position(query.sort), total)
 
 
-def export(query: ListQuery | None) -> sa.Select[Any]:
-    """All present customers, or those of the query; the columns of the contract (R15)."""
-    statement = sa.select(Customer.public_id, Customer.name, Customer.domain, Customer.state)
-    if query is None:
-        return statement.where(Customer.ended == 0).order_by(Customer.name_key, Customer.id)
+def export(query: ListQuery) -> tuple[sa.Select[Any], dict[str, Any]]:
+    """All present customers, or those of the query's words and filters, with its parameters (R15)."""
     sort = SORTS[query.sort]
-    order = (sort.column.desc(),) if sort.descending else (sort.column, sort.key)
-    statement = _filtered(statement, query)
-    return (_narrowed(statement, query, indexed=True) if search.patterns(query.words) else statement).order_by(*order)
+    statement = _filtered(sa.select(Customer.public_id, Customer.name, Customer.domain, Customer.state), tuple(sorted(query.filters)))
+    number = len(search.patterns(query.words))
+    if number:
+        statement = statement.where(*search.indexed(Customer, Customer.search_text, number, db.engine.dialect.name))
+    statement = statement.order_by(*((sort.column.desc(),) if sort.descending else (sort.column, sort.key)))
+    return statement, {**_filter_values(query), **search.parameters(query.words)}
 
 
 def record(public_id: UUID, *, lock: bool = False) -> Customer:
@@ -119,12 +130,18 @@ def former(query: ListQuery) -> Page:
 
 def tags() -> list[str]:
     """The partner's tags, for the filter: hops from one to the next in the index, however many customers carry them."""
-    scope = current_scope().partner_id
-    mine = CustomerTag.partner_id == scope
+    return list(db.session.scalars(_TAGS, {"mine": current_scope().partner_id}))
+
+
+def _hops() -> sa.Select[Any]:
+    mine = CustomerTag.partner_id == sa.bindparam("mine")
     hop = sa.select(sa.func.min(CustomerTag.tag).label("tag")).where(mine).cte("hop", recursive=True)
     following = sa.select(sa.func.min(CustomerTag.tag)).where(mine, CustomerTag.tag > hop.c.tag).scalar_subquery()
     hop = hop.union_all(sa.select(following).where(hop.c.tag.is_not(None)))
-    return list(db.session.scalars(sa.select(hop.c.tag).where(hop.c.tag.is_not(None)).limit(100)))
+    return sa.select(hop.c.tag).where(hop.c.tag.is_not(None)).limit(100)
+
+
+_TAGS = _hops()
 
 
 def tags_of(customer: Customer) -> list[str]:
@@ -143,36 +160,43 @@ def partners_of(organization_id: int) -> list[Any]:
     )
 
 
-def _filtered(statement: sa.Select[Any], query: ListQuery) -> sa.Select[Any]:
-    filters = query.filters
-    if "state" in filters:
-        statement = statement.where(Customer.state == RelationshipState(filters["state"]))
-    else:
-        statement = statement.where(Customer.ended == 0)
+# Statements are built once for each shape of a query, and get its values as parameters.
+
+
+@functools.cache
+def _plain(sort: str, filters: tuple[str, ...], way: str) -> sa.Select[Any]:
+    return lists.keyset(_filtered(sa.select(*COLUMNS), filters), way, SORTS[sort])
+
+
+@functools.cache
+def _window(sort: str, filters: tuple[str, ...], way: str, words: int) -> sa.Select[Any]:
+    """The words looked for in the next rows in list order only."""
+    near = lists.keyset(_filtered(sa.select(Customer.id, Customer.search_text), filters), way, SORTS[sort], limit=WINDOW).subquery()
+    hits = sa.select(near.c.id).where(*search.containing(near.c.search_text, words)).limit(lists.PAGE_SIZE + 1)
+    return lists.keyset(sa.select(*COLUMNS).where(Customer.id.in_(hits)), {"after": "first", "before": "last"}.get(way, way), SORTS[sort])
+
+
+@functools.cache
+def _indexed(sort: str, filters: tuple[str, ...], way: str, words: int, dialect: str) -> sa.Select[Any]:
+    statement = _filtered(sa.select(*COLUMNS), filters)
+    return lists.keyset(statement.where(*search.indexed(Customer, Customer.search_text, words, dialect)), way, SORTS[sort])
+
+
+@functools.cache
+def _counting(filters: tuple[str, ...], words: int, dialect: str) -> sa.Select[Any]:
+    statement = _filtered(sa.select(Customer.id), filters)
+    return lists.counting(statement.where(*search.indexed(Customer, Customer.search_text, words, dialect)) if words else statement)
+
+
+def _filtered(statement: sa.Select[Any], filters: tuple[str, ...]) -> sa.Select[Any]:
+    statement = statement.where(Customer.state == sa.bindparam("state", type_=Customer.state.type) if "state" in filters else Customer.ended == 0)
     if "agreement" in filters:
-        statement = statement.where(Customer.agreement == AgreementState(filters["agreement"]))
+        statement = statement.where(Customer.ended == 0, Customer.agreement == sa.bindparam("agreement", type_=Customer.agreement.type))
     if "tag" in filters:
-        statement = statement.where(Customer.id.in_(sa.select(CustomerTag.record_id).where(CustomerTag.tag == filters["tag"])))
+        statement = statement.where(Customer.id.in_(sa.select(CustomerTag.record_id).where(CustomerTag.tag == sa.bindparam("tag"))))
     return statement
 
 
-def _narrowed(statement: sa.Select[Any], query: ListQuery, *, indexed: bool) -> sa.Select[Any]:
-    if indexed:
-        return statement.where(*search.indexed(Customer, Customer.search_text, query.words, db.engine.dialect.name))
-    return statement.where(*search.contains(Customer.search_text, query.words))
-
-
-def _found(query: ListQuery, statement: sa.Select[Any], sort: Sort) -> tuple[list[Any], bool]:
-    """Rows of one page under the query's words, and whether matches are dense.
-
-    A common word fills the page from the next rows in list order; only a rare one needs the trigram index, which then has little
-    to sort. So neither costs a scan of the whole list.
-    """
-    window = lists.keyset(statement.add_columns(Customer.search_text), query, sort).limit(WINDOW).subquery()
-    ordered = sa.select(*(column for column in window.c if column.name != "search_text")).where(*search.contains(window.c.search_text, query.words))
-    descending = sort.descending != (query.last or query.before is not None)
-    keys = [window.c[sort.column.key], window.c.id][: 1 if sort.column is sort.key else 2]
-    rows = db.session.execute(ordered.order_by(*(key.desc() if descending else key for key in keys)).limit(lists.PAGE_SIZE + 1)).all()
-    if len(rows) > lists.PAGE_SIZE:
-        return list(rows), True
-    return list(db.session.execute(lists.keyset(_narrowed(statement, query, indexed=True), query, sort)).all()), False
+def _filter_values(query: ListQuery) -> dict[str, Any]:
+    kinds = {"state": RelationshipState, "agreement": AgreementState, "tag": str}
+    return {name: kinds[name](value) for name, value in query.filters.items()}

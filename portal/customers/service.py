@@ -67,10 +67,10 @@ def enter_record(
         customer_id=organization.id,
         public_id=organization.public_id,
         name=billing_name,
-        name_key=normalise(billing_name),
+        name_key=name_key(billing_name),
         domain=organization.domain,
         country=organization.country,
-        search_text=search_text(billing_name, organization.name, organization.domain),
+        search_text=searchable(billing_name, organization.name, organization.domain),
         state=state,
         state_at=at,
         agreement=standing.state,
@@ -82,6 +82,16 @@ def enter_record(
     db.session.flush()
     audit.record(f"relationship.{state.value}", by=by, at=at, customer=customer.logged, seen_by=(partner_id, organization.id), after={"state": state.value})
     return customer
+
+
+def name_key(name: str) -> str:
+    """How a company's name sorts; bounded, since an index entry is."""
+    return normalise(name).encode()[:500].decode(errors="ignore")[:200]
+
+
+def searchable(*parts: str) -> str:
+    """What the list's search looks through; bounded likewise."""
+    return search_text(*parts).encode()[:1200].decode(errors="ignore")
 
 
 def change_company(customer: Customer, entry: CompanyEntry, *, version: int | None, by: Actor, at: datetime) -> None:
@@ -161,8 +171,8 @@ def _change_record(customer: Customer, entry: Any, *, version: int | None, by: A
 
 
 def _rekey(customer: Customer, organization: Organization) -> None:
-    customer.name_key = normalise(customer.name)
-    customer.search_text = search_text(customer.name, organization.name, organization.domain)
+    customer.name_key = name_key(customer.name)
+    customer.search_text = searchable(customer.name, organization.name, organization.domain)
 
 
 @on(OrganizationChanged)

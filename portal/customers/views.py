@@ -30,7 +30,7 @@ def index() -> ResponseReturnValue:
         swaps=("results",),
         query=query,
         found=queries.page(query),
-        tags=queries.tags(),
+        tags=queries.tags,
         relationships={state.value: (str(name), RELATIONSHIP_TONES[state]) for state, name in RELATIONSHIP_NAMES.items()},
         agreements={state.value: (str(name), AGREEMENT_TONES[state]) for state, name in AGREEMENT_NAMES.items()},
         agreement_options=[(state.value, str(name)) for state, name in AGREEMENT_NAMES.items()],
@@ -42,7 +42,8 @@ def export() -> ResponseReturnValue:
     """Everything, or exactly the current search and filter (R15)."""
     query = _query("/customers/export")
     later("customer.exported", words=query.words, **query.filters)
-    return lists.stream_csv("customers", EXPORT_HEADER, queries.export(query), scope_of(g.actor), _exported)
+    statement, values = queries.export(query)
+    return lists.stream_csv("customers", EXPORT_HEADER, statement, scope_of(g.actor), convert=_exported, values=values)
 
 
 @feature.get("/former", permission=P.CUSTOMER_READ)

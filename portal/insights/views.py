@@ -2,7 +2,6 @@
 
 from flask import g
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext as _l
 
 from portal.core import audit, clock
 from portal.core.access import Permission, Side
@@ -12,14 +11,9 @@ from portal.core.pages import page, see_other
 from portal.core.routing import Feature
 from portal.insights import queries
 from portal.onboarding import service as onboarding
-from portal.relationships.models import RequestState
+from portal.relationships.texts import STATE_NAMES, STATE_TONES
 
 P = Permission
-OUTCOMES = {
-    RequestState.ACCEPTED: (_l("Accepted"), "good"),
-    RequestState.DECLINED: (_l("Declined"), "bad"),
-    RequestState.EXPIRED: (_l("Expired"), "warn"),
-}
 feature = Feature("insights", __name__)
 
 
@@ -32,16 +26,18 @@ def index() -> ResponseReturnValue:
     counts = queries.counts(actor)
     answered = queries.answered(at) if actor.may(P.REQUEST_READ) else []
     drafts = onboarding.my_drafts(actor) if actor.may(P.CUSTOMER_ADD) else []
+    latest = audit.recent(actor.organization_id, limit=50) if actor.may(P.ACTIVITY_READ) else []
     return page(
         "insights/index.html",
         counts=counts,
         number=_number,
         answered=answered,
-        outcomes=OUTCOMES,
+        names=STATE_NAMES,
+        tones=STATE_TONES,
         lapsing=queries.lapsing(at) if actor.may(P.REQUEST_READ) else [],
         drafts=drafts,
         fresh=counts.customers == 0 and not (counts.waiting or answered or drafts),
-        entries=audit.recent(actor.organization_id, limit=8) if actor.may(P.ACTIVITY_READ) else [],
+        entries=[entry for entry in latest if not entry.action.startswith("session.")][:8],
     )
 
 

@@ -63,7 +63,7 @@ def give_up(row: DelegatedAdministration, customer: Customer, *, by: Actor, at: 
 
 def remove(row: DelegatedAdministration, *, by: Actor, at: datetime) -> None:
     """The customer takes it back, with no effect on the reseller relationship (R31)."""
-    if row.customer_id != by.organization_id:
+    if row.customer_id is None or row.customer_id != by.organization_id:
         raise NotFound(row.public_id)
     if row.state is not DelegationState.ACTIVE:
         raise Refused(_("This delegated administration has ended already."))

@@ -42,7 +42,8 @@ def _days() -> Any:
 
 def _extends() -> Any:
     return forms.checkbox(
-        _l("Extends itself by %(days)s days each time it ends", days=EXTENSION_DAYS), hint=_l("The customer agrees to that when it accepts, and can remove it at any time.")
+        _l("Extends itself by %(days)s days each time it ends", days=EXTENSION_DAYS),
+        hint=_l("The customer agrees to that when it accepts, and can remove it at any time."),
     )
 
 
@@ -67,7 +68,9 @@ class RequestForm(TermsForm):
     duration_days = _days()
     auto_extend = _extends()
     subject = forms.text(_l("Subject"), required=False, autocomplete="off")
-    body = forms.text(_l("Text"), length=10_000, required=False, multiline=True, hint=_l("Keep {link} in it, once: there the customer's personal link comes in."))
+    body = forms.text(
+        _l("Text"), length=10_000, required=False, multiline=True, hint=_l("Keep {link} in it, once: there the customer's personal link comes in.")
+    )
     version = forms.version_field()
     customer = forms.hidden()
     domain = forms.hidden()

@@ -65,7 +65,10 @@ def begin(request: RelationshipRequest, entry: RegistrationEntry, *, held: UUID 
     The answer is the same whether the address has an account or not; the message is not (S12). `outbox_of`: whose outbox shows it.
     """
     if market(entry.company.country) != market(request.partner.country):
-        raise Refused(_("%(partner)s sells in another market than this country's, so this request is not for a company there.", partner=request.partner.name), field="country")
+        raise Refused(
+            _("%(partner)s sells in another market than this country's, so this request is not for a company there.", partner=request.partner.name),
+            field="country",
+        )
     named = company_to_adopt(request)
     if named is not None and _mailbox(entry.email) != named.domain:
         raise Refused(_("This request is for the company at %(domain)s. Give an address there.", domain=named.domain), field="email")

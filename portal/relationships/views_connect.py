@@ -43,13 +43,17 @@ class Problem:
 
 PROBLEMS = {
     "accepted": Problem(
-        _l("This request was accepted"), _l("The link has done its work and cannot be used again. Whoever accepted has a receipt and finds it under Partners."), 410
+        _l("This request was accepted"),
+        _l("The link has done its work and cannot be used again. Whoever accepted has a receipt and finds it under Partners."),
+        410,
     ),
     "declined": Problem(_l("This request was declined"), _l("Nothing more happens. If that was a mistake, ask %(author)s for a new request."), 410),
     "expired": Problem(_l("This request has expired"), _l("Its time ran out before it was answered. Ask %(author)s to send a new one."), 410),
     "revoked": Problem(_l("This request was withdrawn"), _l("%(partner)s has taken it back, so there is nothing left to answer."), 410),
     "own_partner": Problem(
-        _l("This is your own organization's request"), _l("You are signed in as a user of %(company)s, which asks here. The customer opens this link, not you."), sign_out=True
+        _l("This is your own organization's request"),
+        _l("You are signed in as a user of %(company)s, which asks here. The customer opens this link, not you."),
+        sign_out=True,
     ),
     "partner": Problem(
         _l("You are signed in as a partner"),
@@ -206,7 +210,7 @@ def create_confirmation(request_id: UUID) -> ResponseReturnValue:
         return invalid("connect/confirmation.html", **_confirmation(row, begun, form))
     try:
         user = registration.complete(
-            row, begun, code=form.code.data, password=form.password.data, time_zone=form.time_zone.data, language=language(), at=clock.now()
+            row, begun, code=form.code.data, password=form.password.data, time_zone=form.time_zone.data or "UTC", language=language(), at=clock.now()
         )
     except AlreadyHere:
         g.keep_changes = True
@@ -243,7 +247,7 @@ def _shown(row: RelationshipRequest, form: AcceptanceForm) -> dict[str, Any]:
 def _problem(row: RelationshipRequest, word: str) -> ResponseReturnValue:
     problem = PROBLEMS[word]
     names = {"partner": row.partner.name, "author": row.author_name, "company": g.actor.organization_name if g.actor else ""}
-    context = {"title": str(problem.title), "text": str(problem.text) % names, "problem": problem, "mail": _write_back(row)}
+    context: dict[str, Any] = {"title": str(problem.title), "text": str(problem.text) % names, "problem": problem, "mail": _write_back(row)}
     return page("connect/problem.html", status=problem.status, row=row, **context)
 
 

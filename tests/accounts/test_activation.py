@@ -7,7 +7,9 @@ import pytest
 from portal.accounts import passwords
 from portal.accounts.models import User
 from portal.core import clock, jobs
+from portal.core.audit import LogEntry
 from portal.core.db import db
+from portal.core.outbox import Mail
 from portal.core.tokens import OneTimeLink
 from tests.support import mail
 
@@ -152,7 +154,7 @@ def test_a_malformed_link_is_a_dead_one(people, token):
 def test_codes_are_limited_for_each_address(people):
     """S10"""
     link = invite(people)
-    visitor, page = opened(people, link)
+    visitor, _page = opened(people, link)
 
     for _ in range(6):
         visitor.post("/activation/code")
@@ -221,10 +223,9 @@ def test_the_database_holds_no_working_link_or_code(people):
     token = link.rpartition("/")[2]
 
     assert len(token) >= 27
-    for model in db.Model.registry.mappers if hasattr(db.Model, "registry") else [OneTimeLink.__mapper__, User.__mapper__]:
-        for row in db.session.query(model.class_):
-            stored = " ".join(str(getattr(row, column.key)) for column in model.columns)
-            assert token not in stored
+    for model in (OneTimeLink, User, Mail, LogEntry):
+        for row in db.session.query(model):
+            assert token not in " ".join(str(getattr(row, column.key)) for column in model.__mapper__.columns)
     sent = mail.latest(NEWCOMER)
     assert code in sent.text
     assert code not in sent.mail.text
@@ -331,3 +332,39 @@ def test_names_stay_text_in_mail(people):
 
     assert "O'Hara <b>& Co" in sent.text
     assert "<b>" not in sent.html
+
+
+def test_the_first_admin_of_an_added_customer_is_told_who_added_it_and_why(people):
+    """R16, R18: the adding partner is told when its customer's first admin is in."""
+    from portal.accounts import service
+    from portal.accounts.service import Colleague
+    from portal.core.db import writing
+    from portal.core.scope import EVERYTHING, scoped
+    from tests.support import make
+
+    added = make.customer()
+    email = "patron@fonderie-sarrault.example"
+    with writing(), scoped(EVERYTHING):
+        entry = Colleague("Paul Sarrault", email, ["customer_admin"], "en")
+        service.invite_user(added.organization, entry, by=make.actor(SALES), at=clock.now(), about="first_admin")
+        db.session.commit()
+    invitation = mail.latest(email)
+    assert "Atelier Nuage added Fonderie Sarrault as a customer and names you its first admin." in invitation.text
+
+    visitor, page, code = with_code(people, invitation.link, email)
+    visitor.submit(page, "#form", code=code, password=FRESH, status=200)
+
+    told = mail.latest(ADMIN)
+    assert told.subject == "Fonderie Sarrault: the first admin is in"
+    assert f"http://localhost/customers/{added.public_id}" in told.text
+
+
+def test_somebody_who_has_an_account_is_told_where_to_sign_in(app):
+    from portal.accounts import mails
+    from portal.core.db import writing
+
+    with writing():
+        mails.already_known("known@elsewhere.example", organization_id=None, language="en", at=clock.now())
+        db.session.commit()
+
+    assert "http://localhost/sign-in" in mail.latest("known@elsewhere.example").text

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
 
 from portal.core import audit, clock
 from portal.core.audit import LogEntry
@@ -145,6 +146,15 @@ class TestFeed:
         assert sorted(found) == sorted(f"entry {number}" for number in range(120))
         assert person.get(page.soup.select_one("a[rel=prev]")["href"]).status == 200
 
+    def test_it_takes_few_statements(self, people):
+        log(customer=make.customer().logged)
+        person, statements = people(SALES), []
+        event.listen(db.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+
+        person.get("/activity?q=sarrault")
+
+        assert len([statement for statement in statements if statement.startswith(("SELECT", "UPDATE", "INSERT"))]) <= 6
+
     def test_a_forged_position_breaks_nothing(self, people):
         for forged in ("WyIyMDI2LTAxLTAxIiwxXQ", "WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwxXQ", "WzUsMV0", "x"):
             people(SALES).get(f"/activity?after={forged}")
@@ -171,7 +181,7 @@ class TestOneCustomer:
 
         for url in (f"/customers/{public_id}/activity", f"/activity?customer={public_id}"):
             page = person.get(url)
-            assert page.h1 == "Activity of Fonderie Sarrault"
+            assert page.h1 == "Fonderie Sarrault: Activity"
             assert texts(page) == ["about them"]
 
     def test_a_former_customer_s_history_stays(self, people):

@@ -203,7 +203,7 @@ def _filled(form: Tag, button: str | None) -> list[tuple[str, Any]]:
             chosen = field.select("option[selected]") or ([] if field.has_attr("multiple") else field.select("option")[:1])
             values += [(name, str(option.get("value", option.get_text()))) for option in chosen]
         elif field.name == "textarea":
-            values.append((name, field.get_text().removeprefix("\n")))
+            values.append((name, field.get_text().replace("\r\n", "\n").removeprefix("\n")))
         elif kind in ("checkbox", "radio"):
             if field.has_attr("checked"):
                 values.append((name, str(field.get("value", "on"))))
