@@ -111,6 +111,8 @@ def _ui(app: Flask) -> None:
     app.jinja_env.globals["in_place"] = pages.in_place
     app.jinja_env.globals["address_lines"] = lambda address: places.format_address(address, i18n.language())
     app.jinja_env.globals["country_name"] = lambda code: places.country_name(code, i18n.language())
+    # A list shows the same few badges on every row: made once a page, not once a row.
+    app.jinja_env.globals["badges"] = lambda names, tones: {state: ui.badge(name, tones[state]) for state, name in names.items()}
     app.jinja_env.filters["pairs"] = lambda values: [(value, value) for value in values]
     for name in sorted(app.jinja_env.list_templates(filter_func=lambda name: name.startswith("ui/"))):
         for macro, value in app.jinja_env.get_template(name).module.__dict__.items():

@@ -45,40 +45,44 @@ ROLE_HINTS = {
 }
 
 
+_SESSION = (
+    sa.select(
+        UserSession.id,
+        UserSession.created_at,
+        UserSession.last_seen_at,
+        User.id,
+        User.name,
+        User.email,
+        User.language,
+        User.time_zone,
+        Organization.id,
+        Organization.name,
+        Organization.public_id,
+        Organization.side,
+        Organization.partner_type,
+        Organization.cloud,
+        Organization.country,
+        UserRole.role,
+    )
+    .join(User, User.id == UserSession.user_id)
+    .join(Organization, Organization.id == User.organization_id)
+    .join(UserRole, UserRole.user_id == User.id)
+    .where(
+        UserSession.token_hash == sa.bindparam("token_hash"),
+        UserSession.ended_at.is_(None),
+        UserSession.last_seen_at > sa.bindparam("idle", type_=UserSession.last_seen_at.type),
+        UserSession.created_at > sa.bindparam("oldest", type_=UserSession.created_at.type),
+        User.state == UserState.ACTIVE,
+        Organization.suspended_at.is_(None),
+    )
+)
+
+
 def actor_of_session(token: str) -> Actor | None:
     """The person behind a session cookie; None when the session ended, idled out, grew too old, or its user or organization is out."""
     now = clock.now()
-    rows = db.session.execute(
-        sa.select(
-            UserSession.id,
-            UserSession.created_at,
-            UserSession.last_seen_at,
-            User.id,
-            User.name,
-            User.email,
-            User.language,
-            User.time_zone,
-            Organization.id,
-            Organization.name,
-            Organization.public_id,
-            Organization.side,
-            Organization.partner_type,
-            Organization.cloud,
-            Organization.country,
-            UserRole.role,
-        )
-        .join(User, User.id == UserSession.user_id)
-        .join(Organization, Organization.id == User.organization_id)
-        .join(UserRole, UserRole.user_id == User.id)
-        .where(
-            UserSession.token_hash == hashlib.sha256(token.encode()).hexdigest(),
-            UserSession.ended_at.is_(None),
-            UserSession.last_seen_at > now - IDLE,
-            UserSession.created_at > now - ABSOLUTE,
-            User.state == UserState.ACTIVE,
-            Organization.suspended_at.is_(None),
-        )
-    ).all()
+    values = {"token_hash": hashlib.sha256(token.encode()).hexdigest(), "idle": now - IDLE, "oldest": now - ABSOLUTE}
+    rows = db.session.execute(_SESSION, values).all()
     if not rows:
         return None
     session_id, since, seen, user_id, name, email, language, zone, org_id, org_name, org_public, side, kind, cloud, country, _role = rows[0]

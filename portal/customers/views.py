@@ -31,9 +31,10 @@ def index() -> ResponseReturnValue:
         query=query,
         found=queries.page(query),
         tags=queries.tags,
-        relationships={state.value: (str(name), RELATIONSHIP_TONES[state]) for state, name in RELATIONSHIP_NAMES.items()},
-        agreements={state.value: (str(name), AGREEMENT_TONES[state]) for state, name in AGREEMENT_NAMES.items()},
-        agreement_options=[(state.value, str(name)) for state, name in AGREEMENT_NAMES.items()],
+        relationship_names=RELATIONSHIP_NAMES,
+        relationship_tones=RELATIONSHIP_TONES,
+        agreement_names=AGREEMENT_NAMES,
+        agreement_tones=AGREEMENT_TONES,
     )
 
 

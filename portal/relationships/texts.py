@@ -24,6 +24,11 @@ PURPOSE_NAMES = {
     RequestPurpose.REINSTATE: _l("Reinstate a relationship that ended"),
     RequestPurpose.EXTEND: _l("Extend delegated administration"),
 }
+OFFERS = {
+    RequestPurpose.CONNECT: _l("%(partner)s asks to be your partner"),
+    RequestPurpose.REINSTATE: _l("%(partner)s asks to be your partner again"),
+    RequestPurpose.EXTEND: _l("%(partner)s asks you to extend delegated administration"),
+}
 DELEGATION_NAMES = {
     DelegationState.REQUESTED: _l("Requested"),
     DelegationState.ACTIVE: _l("Active"),
@@ -43,7 +48,7 @@ ROLE_MEANINGS = {
     AdminRole.USER_ADMINISTRATOR: _l("Invites and deactivates people and gives them roles other than customer admin."),
     AdminRole.SERVICE_SUPPORT_ADMINISTRATOR: _l("Opens service requests in the customer's name."),
     AdminRole.LICENCE_ADMINISTRATOR: _l("Assigns licences to people."),
-    AdminRole.GLOBAL_ADMINISTRATOR: _l("All of the above, without exception."),
+    AdminRole.GLOBAL_ADMINISTRATOR: _l("Everything that the customer's own admins can do, without exception."),
 }
 
 

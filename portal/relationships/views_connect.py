@@ -98,6 +98,7 @@ def show(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor)
     problem = service.why_not(row, by=g.actor, at=clock.now())
     if problem == "accepted" and g.actor and g.actor.may(P.MY_CONSENT) and row.customer_id == g.actor.organization_id:
+        g.leave_shell = True
         return see_other(url_for(".show_receipt", request_id=request_id))
     return _problem(row, problem) if problem else page("connect/show.html", **_shown(row, AcceptanceForm()))
 
@@ -113,6 +114,7 @@ def create(request_id: UUID) -> ResponseReturnValue:
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("connect/show.html", **_shown(row, form))
+    g.leave_shell = True
     flash(_("You have accepted. %(partner)s is told, and you have a receipt by e-mail.", partner=row.partner.name), "success")
     return see_other(url_for(".show_receipt", request_id=request_id))
 
@@ -234,7 +236,8 @@ def _held() -> dict[str, int]:
 
 
 def _shown(row: RelationshipRequest, form: AcceptanceForm) -> dict[str, Any]:
-    shown: dict[str, Any] = {"row": row, "form": form, "text": None, "mail": _write_back(row), "registered": False}
+    title = str(texts.OFFERS[row.purpose]) % {"partner": row.partner.name}
+    shown: dict[str, Any] = {"row": row, "title": title, "form": form, "text": None, "mail": _write_back(row), "registered": False}
     if g.actor is None:
         return shown | {"registered": bool(row.named and accounts.active_admins(row.customer_id or 0, Side.CUSTOMER))}
     organization = accounts.organization(g.actor.organization_id)

@@ -138,7 +138,7 @@
   });
 
   async function copy(button) {
-    const source = one('input, code', button.closest('.copy'));
+    const source = one('input, textarea, code', button.closest('.copy'));
     const text = source.value ?? source.textContent;
     if (source.select) source.select();
     else getSelection().selectAllChildren(source);
