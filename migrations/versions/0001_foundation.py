@@ -152,15 +152,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["partner_id"], ["organization.id"], name=op.f("fk_customer_partner_id")),
         sa.ForeignKeyConstraint(["reseller_id"], ["organization.id"], name=op.f("fk_customer_reseller_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
-        sa.UniqueConstraint("partner_id", "customer_id", name=op.f("uq_customer_partner_id_customer_id")),
-        sa.UniqueConstraint("partner_id", "public_id", name=op.f("uq_customer_partner_id_public_id")),
+        sa.UniqueConstraint("customer_id", "partner_id", name=op.f("uq_customer_customer_id_partner_id")),
+        sa.UniqueConstraint("public_id", "partner_id", name=op.f("uq_customer_public_id_partner_id")),
     )
     with op.batch_alter_table("customer", schema=None) as batch_op:
         batch_op.create_index("ix_customer_agreement", ["partner_id", "ended", "agreement", "name_key", "id"], unique=False)
         batch_op.create_index("ix_customer_domain", ["partner_id", "ended", "domain", "id"], unique=False)
         batch_op.create_index("ix_customer_name", ["partner_id", "ended", "name_key", "id", "search_text"], unique=False)
         batch_op.create_index("ix_customer_newest", ["partner_id", "ended", "id"], unique=False)
-        batch_op.create_index("ix_customer_organization", ["customer_id"], unique=False)
         batch_op.create_index("ix_customer_reseller", ["partner_id", "reseller_id", "name_key", "id"], unique=False)
         batch_op.create_index("ix_customer_state", ["partner_id", "state", "name_key", "id"], unique=False)
 
@@ -515,7 +514,6 @@ STATISTICS = {
     "ix_customer_state": "200000 100000 60000 2 1",
     "ix_customer_agreement": "200000 100000 90000 30000 2 1",
     "ix_customer_reseller": "200000 100000 50000 2 1",
-    "ix_customer_organization": "200000 2",
 }
 
 
@@ -583,7 +581,6 @@ def downgrade() -> None:
     with op.batch_alter_table("customer", schema=None) as batch_op:
         batch_op.drop_index("ix_customer_state")
         batch_op.drop_index("ix_customer_reseller")
-        batch_op.drop_index("ix_customer_organization")
         batch_op.drop_index("ix_customer_newest")
         batch_op.drop_index("ix_customer_name")
         batch_op.drop_index("ix_customer_domain")

@@ -24,7 +24,7 @@ FEW = 100  # customers that the log is looked up for by key; for more of them it
 class Wanted:
     """What the feed is narrowed to; `since` and `until` are days in the reader's zone, both included."""
 
-    since: date
+    since: date | None
     until: date | None = None
     action: str | None = None
     user_id: int | None = None
@@ -49,7 +49,9 @@ def export(wanted: Wanted, organization_id: int, zone: ZoneInfo) -> sa.Select[An
 
 def feed(wanted: Wanted, organization_id: int, zone: ZoneInfo) -> sa.Select[Any]:
     """The chain's entries as wanted; the log is not an owned table, so its owner is named here and nowhere else."""
-    statement = sa.select(*SHOWN).where(LogEntry.organization_id == organization_id, LogEntry.at >= _midnight(wanted.since, zone))
+    statement = sa.select(*SHOWN).where(LogEntry.organization_id == organization_id)
+    if wanted.since is not None:
+        statement = statement.where(LogEntry.at >= _midnight(wanted.since, zone))
     if wanted.until is not None and wanted.until < date.max:
         statement = statement.where(LogEntry.at < _midnight(wanted.until + timedelta(days=1), zone))
     if wanted.action is not None:

@@ -78,7 +78,7 @@ def download(path: str) -> ResponseReturnValue:
     header = (_("Date and time (UTC)"), _("Customer"), _("Action"), _("Person"), _("Before"), _("After"))
     statement = queries.export(wanted, g.actor.organization_id, zone(g.actor.time_zone))
     later("activity.exported", **query.filters, **({"words": query.words} if query.words else {}))
-    return stream_csv("activity", header, statement, scope_of(g.actor), lambda row: line(row, words))
+    return stream_csv("activity", header, statement, scope_of(g.actor), convert=lambda row: line(row, words))
 
 
 def line(row: Any, words: Vocabulary) -> tuple[str, ...]:
@@ -92,11 +92,11 @@ def parsed(path: str, people: list[Any]) -> ListQuery:
 
 
 def chosen(query: ListQuery, people: list[Any], customer: Any) -> Wanted:
-    """The filters as the feed understands them: the last month unless another first day is given."""
+    """The filters as the feed understands them: the last month unless another first day is given, or one customer is looked at."""
     today = clock.now().astimezone(zone(g.actor.time_zone)).date()
     user = query.filters.get("user")
     return Wanted(
-        since=_day(query.filters.get("from")) or today - PERIOD,
+        since=_day(query.filters.get("from")) or (None if customer else today - PERIOD),
         until=_day(query.filters.get("to")),
         action=query.filters.get("action"),
         user_id=next((person.id for person in people if str(person.public_id) == user), None),

@@ -47,7 +47,9 @@ class Line:
 def lapsing(query: ListQuery, *, at: datetime, days: int) -> Page:
     """Delegations and requests that lapse within the days, MOST to a page."""
     lines = sorted(
-        [*_delegations(query, at, days), *_requests(query, at, days)], key=lambda line: line.position, reverse=query.last or query.before is not None
+        [*_with_waiting(_delegations(query, at, days)), *_requests(query, at, days)],
+        key=lambda line: line.position,
+        reverse=query.last or query.before is not None,
     )
     return lists.paged(lines[: MOST + 1], query, lambda line: line.position, None, size=MOST)
 
@@ -64,20 +66,22 @@ def outdated_agreements() -> list[Any]:
 
 
 def _delegations(query: ListQuery, at: datetime, days: int, *, extends_itself: bool = False) -> list[Line]:
-    D, R = DelegatedAdministration, RelationshipRequest
-    waiting = (
-        sa.select(R.public_id)
-        .where(R.customer_id == D.customer_id, R.state == RequestState.SENT, R.purpose == RequestPurpose.EXTEND)
-        .order_by(R.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    D = DelegatedAdministration
     statement = (
-        sa.select(D.id, D.public_id, D.ends_at, Customer.name, Customer.public_id.label("customer_id"), waiting.label("waiting"))
+        sa.select(D.id, D.public_id, D.ends_at, Customer.name, Customer.public_id.label("customer_id"))
         .join(Customer, Customer.customer_id == D.customer_id)
         .where(D.state == DelegationState.ACTIVE, D.auto_extend.is_(extends_itself), D.ends_at > at, D.ends_at <= at + timedelta(days=days))
     )
     return [Line(DELEGATION, *row) for row in _rows(statement, query, Sort(D.ends_at, D.id), DELEGATION)]
+
+
+def _with_waiting(lines: list[Line]) -> list[Line]:
+    """The same lines, with the requests that ask to extend them."""
+    R = RelationshipRequest
+    asked = sa.select(Customer.public_id, R.public_id).join(Customer, Customer.customer_id == R.customer_id)
+    asked = asked.where(R.state == RequestState.SENT, R.purpose == RequestPurpose.EXTEND, Customer.public_id.in_([line.customer_id for line in lines]))
+    waiting: dict[UUID | None, UUID] = dict(db.session.execute(asked).all()) if lines else {}
+    return [replace(line, waiting=waiting.get(line.customer_id)) for line in lines]
 
 
 def _requests(query: ListQuery, at: datetime, days: int) -> list[Line]:

@@ -288,6 +288,7 @@ ACTIONS = {
     "organization.created": _l("Organization created"),
     "organization.updated": _l("Organization's details changed"),
     "organization.domain_proven": _l("Domain proven"),
+    "organization.domain_asked": _l("Asked whether a domain is taken"),
     "customer.added": _l("Customer added"),
     "customer.updated": _l("Customer's details changed"),
     "customer.exported": _l("Customers exported"),

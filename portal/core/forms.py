@@ -55,7 +55,7 @@ class version_field(IntegerField):
     def __init__(self, **options: Any) -> None:
         from wtforms.widgets import HiddenInput
 
-        super().__init__(widget=HiddenInput(), default=1, **options)
+        super().__init__(widget=HiddenInput(), validators=[Optional()], **options)
 
 
 class StaleCheck:

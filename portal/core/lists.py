@@ -136,6 +136,8 @@ def place(query: ListQuery, sort: Sort) -> dict[str, Any]:
         value = kind.fromisoformat(str(value)) if kind in (datetime, date) else kind(value)
     except (ValueError, TypeError):
         raise NotFound("position") from None
+    if kind is datetime and value.tzinfo is None:
+        raise NotFound("position")
     return {"place_value": value, "place_key": position[1]}
 
 

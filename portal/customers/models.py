@@ -37,15 +37,15 @@ class Customer(Shared, Versioned, Base):
 
     __tablename__ = "customer"
     __table_args__ = (
-        sa.UniqueConstraint("partner_id", "customer_id"),
-        sa.UniqueConstraint("partner_id", "public_id"),
+        # The partner comes last: what one partner has is no narrow choice, and no planner shall think so.
+        sa.UniqueConstraint("customer_id", "partner_id"),
+        sa.UniqueConstraint("public_id", "partner_id"),
         sa.Index("ix_customer_name", "partner_id", "ended", "name_key", "id", "search_text"),
         sa.Index("ix_customer_domain", "partner_id", "ended", "domain", "id"),
         sa.Index("ix_customer_newest", "partner_id", "ended", "id"),
         sa.Index("ix_customer_state", "partner_id", "state", "name_key", "id"),
         sa.Index("ix_customer_agreement", "partner_id", "ended", "agreement", "name_key", "id"),
         sa.Index("ix_customer_reseller", "partner_id", "reseller_id", "name_key", "id"),
-        sa.Index("ix_customer_organization", "customer_id"),
     )
     public_id: Mapped[UUID]
     name: Mapped[str] = mapped_column(sa.Unicode(200))

@@ -1,7 +1,11 @@
 """Jobs of relationships: what time brings."""
 
+from datetime import timedelta
+
 from portal.core import clock, jobs
-from portal.relationships import delegation, service
+from portal.relationships import delegation, registration, service
+
+KEPT = timedelta(days=30)
 
 
 @jobs.every(minutes=5)
@@ -26,3 +30,9 @@ def run_out_delegations() -> None:
 def remind_of_delegations() -> None:
     """30, 7 and 1 day before delegated administration ends."""
     delegation.remind(at=clock.now())
+
+
+@jobs.every(minutes=60)
+def forget_registrations() -> None:
+    """Registrations that nobody confirmed."""
+    registration.forget(before=clock.now() - KEPT)

@@ -94,6 +94,10 @@ def request_by_token(token: str) -> RelationshipRequest | None:
         return db.session.scalar(sa.select(RelationshipRequest).where(RelationshipRequest.link_id == link.id))
 
 
+class NotHeld(NotFound):
+    """Nobody is signed in, and this browser has not opened the link."""
+
+
 class Replaced(NotFound):
     """The link that was opened has been replaced by a newer one."""
 
@@ -108,13 +112,14 @@ def request_held(public_id: UUID, held: dict[str, int], actor: Actor | None, *, 
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
         request = db.session.scalar(statement)
+        missing = NotHeld if actor is None else NotFound
         if request is None or request.link is None or request.state is RequestState.DRAFT:
-            raise NotFound(public_id)
+            raise missing(public_id)
         holds = held.get(str(public_id)) == request.link.generation
         named = actor is not None and actor.may(Permission.MY_CONSENT) and request.named and request.customer_id == actor.organization_id
         answered = actor is not None and actor.side is Side.CUSTOMER and request.customer_id == actor.organization_id
         if not (holds or named or answered):
-            raise Replaced(public_id) if str(public_id) in held else NotFound(public_id)
+            raise Replaced(public_id) if str(public_id) in held else missing(public_id)
         return request
 
 

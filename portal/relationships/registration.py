@@ -116,6 +116,12 @@ def complete(request: RelationshipRequest, registration: Registration, *, code: 
     return user
 
 
+def forget(*, before: datetime) -> int:
+    """What was typed and never confirmed is nobody's business for long."""
+    with scoped(EVERYTHING):
+        return int(db.session.execute(sa.delete(Registration).where(Registration.saved_at < before)).rowcount)  # type: ignore[attr-defined]
+
+
 def _organization(request: RelationshipRequest, entry: RegistrationEntry, *, at: datetime) -> Organization:
     """The one named, the one that a partner added for this domain, or a new one."""
     named = company_to_adopt(request)

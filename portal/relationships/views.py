@@ -13,7 +13,7 @@ from portal.core.errors import NotFound, Refused, Stale
 from portal.core.i18n import language
 from portal.core.lists import ListQuery
 from portal.core.pages import invalid, page, see_other
-from portal.core.routing import Feature
+from portal.core.routing import Feature, later
 from portal.core.words import domain_name
 from portal.customers import queries as customers
 from portal.relationships import queries, service, texts
@@ -133,13 +133,15 @@ def show_receipt(request_id: UUID) -> ResponseReturnValue:
 
 
 def _addressee(customer: str | None, domain: str | None) -> Addressee:
-    """Whom the request names: one of the partner's own records, or whoever proved a domain (counted, so that nobody lists them)."""
+    """Whom the request names: one of the partner's own records, or whoever proved a domain (counted and logged, so that nobody lists them, R2)."""
     if domain:
         throttle.hit(throttle.DOMAIN_PROBES, g.actor.organization_id)
         try:
-            return service.addressee_by_domain(domain_name(domain), by=g.actor)
+            name = domain_name(domain)
         except ValueError:
             raise NotFound(domain) from None
+        later("organization.domain_asked", domain=name)
+        return service.addressee_by_domain(name, by=g.actor)
     if customer:
         try:
             return service.addressee(customers.record(UUID(customer)))

@@ -23,7 +23,7 @@ from portal.core.routing import Feature
 from portal.relationships import queries, registration, service, texts
 from portal.relationships.forms import AcceptanceForm, ConfirmationForm, DecliningForm, RegistrationForm
 from portal.relationships.models import Registration, RelationshipRequest
-from portal.relationships.queries import Replaced
+from portal.relationships.queries import NotHeld, Replaced
 from portal.relationships.registration import AlreadyHere
 
 P = Permission
@@ -228,6 +228,12 @@ def create_confirmation(request_id: UUID) -> ResponseReturnValue:
 @feature.errorhandler(Replaced)
 def replaced(error: Replaced) -> ResponseReturnValue:
     return page("connect/replaced.html", status=410)
+
+
+@feature.errorhandler(NotHeld)
+def not_held(error: NotHeld) -> ResponseReturnValue:
+    """The same for every address, whether there is such a request or not."""
+    return page("connect/not_held.html", status=404)
 
 
 def _held() -> dict[str, int]:

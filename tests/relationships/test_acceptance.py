@@ -1,5 +1,7 @@
 """The page behind the link: what it shows, who may answer, and what an answer does."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from portal.agreements.models import Acceptance
@@ -107,6 +109,20 @@ def test_the_agreement_is_part_of_the_same_page_and_must_be_ticked(people):
     assert fresh(row).state == "accepted"
 
 
+def test_a_refusal_replaces_the_form_alone_and_success_leaves_the_page(people):
+    """R105: in place with htmx."""
+    row = request(ODILE)
+    odile = people(ODILE)
+    offer = odile.open(make.link_of(row))
+
+    refused = odile.submit(offer, f"{page_of(row)}/acceptance", status=422, htmx=True)
+    done = odile.submit(offer, f"{page_of(row)}/acceptance", agreement=True, htmx=True)
+
+    assert refused.soup.find("html") is None
+    assert refused.errors["agreement"]
+    assert done.response.headers["HX-Redirect"] == f"{page_of(row)}/receipt", "another layout needs a whole page"
+
+
 def test_what_a_partner_attested_or_the_customer_accepted_is_not_asked_again(people):
     row = request(TELLIER, roles=("directory_reader",))
     tellier = people(TELLIER)
@@ -181,6 +197,16 @@ def test_without_the_link_there_is_no_page(people):
     odile.get(page_of(row), 404)
     odile.post(f"{page_of(row)}/acceptance", {"agreement": "y"}, 404)
     assert fresh(row).state == "sent"
+
+
+def test_who_lost_the_link_is_told_to_open_it_again_whether_there_is_a_request_or_not(people):
+    row = request(ODILE)
+
+    real = people.visitor().get(page_of(row), 404)
+    invented = people.visitor().get("/connect/requests/01890a5d-ac96-774b-bcce-b302099a8057", 404)
+
+    assert real.h1 == "Open the link in your e-mail"
+    assert real.text == invented.text
 
 
 def test_drafts_have_no_page_even_for_the_customer_they_name(people):
@@ -315,6 +341,28 @@ def test_a_link_is_good_for_one_acceptance_under_two_tabs(people):
     assert len(records("maison-tellier.example")) == 1
     assert count(Acceptance) == 1
     assert people.visitor().open(make.link_of(fresh(row))).h1 == "This request was accepted"
+
+
+def test_two_companies_accept_at_the_same_moment_and_one_of_them_wins(people):
+    """S29: really at once."""
+    row = request(ODILE)
+    visitors = [people(email) for email in (ODILE, TELLIER, ODILE)]
+    for visitor in visitors:
+        visitor.open(make.link_of(row))
+    tokens = [visitor.csrf_token() for visitor in visitors]
+    db.session.remove()
+
+    def accept(visitor, token: str) -> int:
+        return visitor.client.post(f"{page_of(row)}/acceptance", data={"agreement": "y", "csrf_token": token}).status_code
+
+    with ThreadPoolExecutor(3) as pool:
+        statuses = list(pool.map(accept, visitors, tokens))
+
+    assert set(statuses) <= {303, 409, 422}
+    assert fresh(row).state == "accepted"
+    assert len(records("verrerie-odile.example")) + len([one for one in records("maison-tellier.example") if one.state_at > row.sent_at]) <= 1
+    assert len([message for message in mail.all_to(SALES) if message.mail.kind == "relationships/accepted"]) == 1
+    db.engine.dispose()
 
 
 def test_a_link_sent_again_says_that_it_was_replaced(people):

@@ -4,7 +4,7 @@ import pytest
 
 from portal.accounts.models import Organization, User
 from portal.accounts.service import Colleague, invite_user
-from portal.core import clock
+from portal.core import clock, jobs
 from portal.core.db import db, writing
 from portal.core.scope import Scope, scoped
 from portal.relationships.models import Registration, RelationshipRequest
@@ -350,6 +350,17 @@ def test_codes_have_a_limit_per_address(people):
         visitor, _page = typed(people, row, visitor=visitor)
 
     typed(people, row, visitor=visitor, status=429)
+
+
+def test_what_was_never_confirmed_is_forgotten(app, people):
+    typed(people, request("helene@scierie-vosges.example"))
+    jobs.run("forget_registrations")
+    assert count(Registration) == 1
+
+    with clock.shifted(make.days(31)):
+        jobs.run("forget_registrations")
+
+    assert count(Registration) == 0
 
 
 def test_whoever_is_signed_in_registers_nothing(people):

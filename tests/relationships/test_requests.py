@@ -193,6 +193,7 @@ def test_a_proven_domain_names_the_company_without_telling_anything_of_it(people
         assert "Dieuze" not in page.text
     assert "Only the company that the request names" in draft.text
     assert "For the company" not in sales.get("/relationship-requests/new?domain=nobody.example").text
+    assert "Asked whether a domain is taken" in people(ADMIN).get("/activity").text
     assert "For the company" not in sales.get("/relationship-requests/new?domain=studio-cumulus.example").text, "a partner is nobody's customer (R27)"
 
 
