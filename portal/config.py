@@ -32,10 +32,10 @@ class Settings:
     mail_use_tls: bool = False
     mail_default_sender: str = "portal@localhost"
     languages: tuple[str, ...] = ("en", "fr")
-    demo_password: str = "demo portal 2026"
+    demo_password: str = "demo portal 2026"  # noqa: S105  (public on purpose: the demo world refuses production)
     trusted_proxies: int = 0
     metrics_token: str | None = field(default=None, repr=False)
-    password_cost: str = "production"
+    password_cost: str = "production"  # noqa: S105  (how much work a password hash is)
 
     @property
     def production(self) -> bool:

@@ -222,8 +222,7 @@ def _delegated(customer: Customer, organization: Organization, *, days: int, sta
     request = relationships.draft_request(entry, by=by, at=started, named=organization)
     _mark_answered(request, RequestState.ACCEPTED, at=started)
     granter = Actor(user_id=None, name=f"{customer.first_name} {customer.last_name}", email=customer.email, side=Side.CUSTOMER)
-    row = delegation.grant(request, organization, by=granter, at=started)
-    return row
+    return delegation.grant(request, organization, by=granter, at=started)
 
 
 def _answers(at: datetime) -> None:

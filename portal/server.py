@@ -1,5 +1,6 @@
 """`portal serve`: gunicorn with threads, one application loaded once, the job runner embedded in the first worker that gets the lock."""
 
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -31,7 +32,7 @@ class PortalServer(BaseApplication):  # type: ignore[misc]
             "limit_request_line": 8190,
             "accesslog": None,
             "loglevel": "warning",
-            "worker_tmp_dir": "/dev/shm",
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  (heartbeats belong in memory)
             "control_socket_disable": True,
             "post_fork": self._forked,
             "forwarded_allow_ips": "" if not self.settings.trusted_proxies else "*",

@@ -80,7 +80,7 @@ class Versioned:
     version: Mapped[int] = mapped_column(default=1)
 
     @sa.orm.declared_attr.directive
-    def __mapper_args__(cls) -> dict[str, Any]:
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805  (declared_attr hands the class)
         return {"version_id_col": cls.version}
 
 
@@ -156,7 +156,7 @@ def attempt() -> Iterator[None]:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    options: dict[str, Any] = {"pool_pre_ping": not settings.sqlite}
+    options: dict[str, Any] = {}
     if settings.sqlite:
         options["connect_args"] = {"timeout": 10, "check_same_thread": False}
     else:

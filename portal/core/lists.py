@@ -111,7 +111,7 @@ class Page:
         return _("%(number)s in all", number=show_number(self.total))
 
 
-def keyset(statement: sa.Select[Any], way: str, sort: Sort, *, limit: int = PAGE_SIZE + 1) -> sa.Select[Any]:
+def keyset(statement: sa.Select, way: str, sort: Sort, *, limit: int = PAGE_SIZE + 1) -> sa.Select:
     """The statement in order from a position on, one row more than a page; `place()` gives the position's parameters.
 
     `way` is the query's: "first", "after", "before" or "last".
@@ -163,7 +163,7 @@ def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | No
     )
 
 
-def fetch(statement: sa.Select[Any], query: ListQuery, sort: Sort, positions: Any, *, counted: bool = True) -> Page:
+def fetch(statement: sa.Select, query: ListQuery, sort: Sort, positions: Any, *, counted: bool = True) -> Page:
     """A page of this statement's rows, with a count that stops at COUNTED_UP_TO."""
     rows = db.session.execute(keyset(statement, query.way, sort), place(query, sort)).all()
     return paged(rows, query, positions, whole(rows, query) or (count(statement) if counted else None))
@@ -174,17 +174,17 @@ def whole(rows: Sequence[Any], query: ListQuery) -> int | None:
     return len(rows) if len(rows) <= PAGE_SIZE and query.way == "first" else None
 
 
-def count(statement: sa.Select[Any]) -> int:
+def count(statement: sa.Select) -> int:
     """How many rows, counted no further than one past COUNTED_UP_TO."""
     return int(db.session.scalar(counting(statement)) or 0)
 
 
-def counting(statement: sa.Select[Any]) -> sa.Select[Any]:
+def counting(statement: sa.Select) -> sa.Select:
     capped = statement.with_only_columns(statement.column_descriptions[0]["expr"]).order_by(None).limit(COUNTED_UP_TO + 1).subquery()
     return sa.select(sa.func.count()).select_from(capped)
 
 
-def stream_csv(name: str, header: Sequence[str], statement: sa.Select[Any], scope: Scope, *, convert: Any = None, values: Any = None) -> Response:
+def stream_csv(name: str, header: Sequence[str], statement: sa.Select, scope: Scope, *, convert: Any = None, values: Any = None) -> Response:
     """A CSV download, streamed row by row in its own scope: UTF-8 with a mark that Excel knows, no cell a formula (R15)."""
     session = sa.orm.Session(db.engine, info={"scope": scope})  # its own: it outlives the request
 

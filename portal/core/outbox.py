@@ -9,6 +9,7 @@ import os
 import smtplib
 import socket
 import threading
+import time
 from datetime import datetime, timedelta
 from email.utils import formataddr
 from enum import StrEnum
@@ -29,8 +30,10 @@ from portal.core.tokens import OneTimeLink
 
 log = logging.getLogger(__name__)
 LINK, CODE = "{link}", "{code}"
-LEASE = timedelta(minutes=3)  # longer than a whole SMTP conversation with every step at its time-out
+LEASE = timedelta(minutes=3)  # longer than the steps from claim to answer, each at its time-out
 TIMEOUT = 20  # seconds for each step of the conversation
+ANSWER_TIMEOUT = 90  # seconds for the answer to a whole message: giving up too soon would send it twice
+OUTAGE_PAUSE = timedelta(seconds=30)  # so that the job of every minute finds the mail due
 BACK_OFF = [timedelta(minutes=minutes) for minutes in (1, 2, 5, 15, 30, 60, 120, 240)]
 GIVE_UP_AFTER = timedelta(days=5)
 
@@ -74,19 +77,36 @@ class Mail(Base, Public):
     link: Mapped[OneTimeLink | None] = relationship(lazy="joined")
 
 
+class _Client(smtplib.SMTP):
+    """Waits longer for the answer to a whole message, and knows whether that answer is still due."""
+
+    answer_due = False
+
+    def data(self, msg: Any) -> Any:
+        assert self.sock is not None
+        self.answer_due = True
+        self.sock.settimeout(ANSWER_TIMEOUT)
+        answer = super().data(msg)
+        self.sock.settimeout(TIMEOUT)
+        self.answer_due = False
+        return answer
+
+
 class SmtpConnection(flask_mail.Connection):
     """Flask-Mail's conversation, with a time-out for each of its steps."""
 
-    def configure_host(self) -> smtplib.SMTP:
+    host: _Client | None
+
+    def configure_host(self) -> _Client:
         settings = self.mail
-        kind = smtplib.SMTP_SSL if settings.use_ssl else smtplib.SMTP
-        host = kind(settings.server, settings.port, timeout=TIMEOUT)
+        host = _Client(settings.server, settings.port, timeout=TIMEOUT)
         if settings.use_tls:
             import ssl
 
             host.starttls(context=ssl.create_default_context())
         if settings.username:
             host.login(settings.username, settings.password or "")
+        host.ehlo_or_helo_if_needed()
         return host
 
 
@@ -188,25 +208,29 @@ def deliver(limit: int = 200) -> int:
         return 0
     _release_lapsed_claims()
     sent = 0
-    connection: flask_mail.Connection | None = None
+    connection: SmtpConnection | None = None
     try:
         for _ in range(limit):
-            mail = _claim_next()
-            if mail is None:
+            if connection is None:
+                if _next_due(clock.now()) is None:
+                    break
+                connection = _connected()
+            mail = _claim_next() if connection else None
+            if mail is None or connection is None:
                 break
             try:
-                if connection is None:
-                    connection = SmtpConnection(current_app.extensions["mail"]).__enter__()
-                _send(connection, mail)
+                connection.send(as_message(mail))
             except Exception as error:
-                _note_failure(mail, error)
-                connection = _hung_up(connection)
-                if not isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
+                _note_failure(mail, error, uncertain=_answer_lost(connection, error))
+                _hang_up(connection)
+                connection = None
+                if not _refusal(error):
                     break
             else:
-                sent += _mark(mail, state=MailState.SENT, sent_at=clock.now(), error=None)
+                sent += _mark_sent(mail)
     finally:
-        _hung_up(connection)
+        db.session.rollback()
+        _hang_up(connection)
     return sent
 
 
@@ -228,8 +252,22 @@ def as_message(mail: Mail) -> flask_mail.Message:
     return message
 
 
-def _send(connection: flask_mail.Connection, mail: Mail) -> None:
-    connection.send(as_message(mail))
+def _connected() -> SmtpConnection | None:
+    """A conversation with the server; None when there is none to be had: then all mail waits, and no message is to blame."""
+    db.session.rollback()
+    try:
+        return SmtpConnection(current_app.extensions["mail"]).__enter__()
+    except (OSError, smtplib.SMTPException) as error:
+        log.warning("the mail server does not take mail: %s", _reason(error))
+        at = clock.now()
+        db.session.execute(
+            sa.update(Mail)
+            .where(Mail.state == MailState.QUEUED, Mail.next_attempt_at <= at)
+            .values(error=_reason(error), next_attempt_at=at + OUTAGE_PAUSE)
+            .execution_options(synchronize_session=False)
+        )
+        db.session.commit()
+        return None
 
 
 def _paragraphs(text: str) -> list[list[str]]:
@@ -237,13 +275,17 @@ def _paragraphs(text: str) -> list[list[str]]:
     return [block.split("\n") for block in text.strip().split("\n\n")]
 
 
+def _next_due(at: datetime) -> int | None:
+    due = sa.select(Mail.id).where(Mail.state == MailState.QUEUED, Mail.next_attempt_at <= at)
+    return db.session.scalar(due.order_by(Mail.next_attempt_at, Mail.id).limit(1))
+
+
 def _claim_next() -> Mail | None:
     """Take the next due message for this worker, or None."""
     claim = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}-{os.urandom(4).hex()}"[:64]
     while True:
         at = clock.now()
-        due = sa.select(Mail.id).where(Mail.state == MailState.QUEUED, Mail.next_attempt_at <= at).order_by(Mail.next_attempt_at, Mail.id).limit(1)
-        mail_id = db.session.scalar(due)
+        mail_id = _next_due(at)
         if mail_id is None:
             db.session.rollback()
             return None
@@ -274,23 +316,48 @@ def _mark(mail: Mail, **values: Any) -> bool:
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
-def _note_failure(mail: Mail, error: Exception) -> None:
-    """A refusal for good fails the message; anything else delays it."""
+def _mark_sent(mail: Mail) -> bool:
+    """The server has it: write so, for as long as it takes a database that does not answer just now, or the message goes out again."""
+    while True:
+        try:
+            return _mark(mail, state=MailState.SENT, sent_at=clock.now(), error=None)
+        except sa.exc.OperationalError:
+            db.session.rollback()
+            if mail.claimed_at is None or clock.now() > mail.claimed_at + LEASE:
+                raise
+            time.sleep(0.5)
+
+
+def _note_failure(mail: Mail, error: Exception, *, uncertain: bool) -> None:
+    """A refusal for good fails the message; anything else delays it. `uncertain`: it may have arrived all the same."""
     at = clock.now()
     reason = _reason(error)
     log.warning("mail %s to its recipient was not delivered: %s", mail.public_id, reason)
+    uncertain = mail.uncertain or uncertain
     if _permanent(error) or at - mail.created_at > GIVE_UP_AFTER:
-        _mark(mail, state=MailState.FAILED, error=reason)
+        _mark(mail, state=MailState.FAILED, error=reason, uncertain=uncertain)
     else:
         wait = BACK_OFF[min(mail.attempts, len(BACK_OFF)) - 1]
-        _mark(mail, state=MailState.QUEUED, error=reason, next_attempt_at=at + wait)
+        _mark(mail, state=MailState.QUEUED, error=reason, next_attempt_at=at + wait, uncertain=uncertain)
+
+
+def _answer_lost(connection: SmtpConnection, error: Exception) -> bool:
+    """Whether the conversation broke after the message had gone out and before the server's answer came in."""
+    return connection.host is not None and connection.host.answer_due and not isinstance(error, smtplib.SMTPResponseException)
+
+
+def _refusal(error: Exception) -> bool:
+    """Whether it concerns this message only: the next one may go through."""
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return False
+    return _permanent(error) or isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused)
 
 
 def _permanent(error: Exception) -> bool:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in error.recipients.values())
-    if isinstance(error, smtplib.SMTPAuthenticationError):
-        return False
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return False  # the portal's own address: for the operator to mend, and no fault of the message
     if isinstance(error, smtplib.SMTPResponseException):
         return error.smtp_code >= 500
     return isinstance(error, flask_mail.BadHeaderError | UnicodeError)
@@ -301,17 +368,21 @@ def _reason(error: Exception) -> str:
         code, answer = next(iter(error.recipients.values()))
         return f"{code} {answer.decode('utf-8', 'replace')}"[:500]
     if isinstance(error, smtplib.SMTPResponseException):
-        answer = error.smtp_error
-        return f"{error.smtp_code} {answer.decode('utf-8', 'replace') if isinstance(answer, bytes) else answer}"[:500]
+        said: Any = error.smtp_error
+        return f"{error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"[:500]
     return f"{type(error).__name__}: {error}"[:500]
 
 
-def _hung_up(connection: flask_mail.Connection | None) -> None:
-    if connection is not None and connection.host is not None:
-        try:
+def _hang_up(connection: SmtpConnection | None) -> None:
+    if connection is None or connection.host is None:
+        return
+    try:
+        if not connection.host.answer_due:
             connection.host.quit()
-        except (smtplib.SMTPException, OSError):
-            connection.host.close()
+    except (smtplib.SMTPException, OSError):
+        pass
+    finally:
+        connection.host.close()
 
 
 def _release_lapsed_claims() -> None:

@@ -45,8 +45,7 @@ def in_place(url: str, target: str) -> dict[str, str]:
 
 def see_other(url: str) -> Response:
     """Go and look there: 303; for htmx the envelope makes it 200 with HX-Location."""
-    response = redirect(url, 303)
-    return response  # type: ignore[return-value]
+    return redirect(url, 303)  # type: ignore[return-value]
 
 
 def on_this_host(url: str | None, otherwise: str) -> str:

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from flask import Blueprint, Flask, Response, current_app, flash, g, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, current_app, flash, g, make_response, render_template, request
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy.orm.exc import StaleDataError
@@ -53,6 +53,17 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
 
     @wraps(view)
     def run(**arguments: Any) -> Response:
+        try:
+            return once(arguments)
+        except sa.exc.OperationalError as lost:
+            # The database restarted and the pool's connections are gone. What only reads is simply done again;
+            # a change is not: nobody knows how far it came.
+            if not lost.connection_invalidated or request.method not in SAFE:
+                raise
+            db.session.remove()
+            return once(arguments)
+
+    def once(arguments: dict[str, Any]) -> Response:
         actor = admit(permission)
         if isinstance(actor, Response):
             return actor

@@ -228,10 +228,7 @@ def formula_safe(cell: str) -> str:
 
 def _pieces(text: str, keep: str = "") -> list[str]:
     """Split into runs of letters, digits and vowel signs; `keep` counts inside a run, not at its ends."""
-    if text.isascii():
-        spaced = text.translate(_ASCII_TABLES[keep])
-    else:
-        spaced = "".join(_spaced(letter, keep) for letter in _fold(text))
+    spaced = text.translate(_ASCII_TABLES[keep]) if text.isascii() else "".join(_spaced(letter, keep) for letter in _fold(text))
     return [piece for run in spaced.split() if (piece := run.strip(keep or None))]
 
 

@@ -15,7 +15,6 @@ from portal.core.places import Address
 from portal.core.scope import Owned, Shared
 
 
-
 class RelationshipState(StrEnum):
     PENDING = "pending"
     ACTIVE = "active"
@@ -77,7 +76,7 @@ class Customer(Shared, Versioned, Base):
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None] = mapped_column(sa.Unicode(120))
     ending_reason: Mapped[str | None] = mapped_column(sa.Unicode(1000))
-    organization: Mapped[Organization] = relationship(foreign_keys="Customer.customer_id", lazy="select")
+    organization: Mapped[Organization] = relationship(foreign_keys="Customer.customer_id", lazy="joined", innerjoin=True)
 
     @property
     def billing_address(self) -> Address:

@@ -30,7 +30,7 @@ COLUMNS = (
     Customer.state,
     Customer.agreement,
 )
-LISTED = {
+LISTED: dict[str, list[str] | None] = {
     "state": [RelationshipState.PENDING, RelationshipState.ACTIVE],
     "agreement": list(AgreementState),
     "tag": None,
@@ -71,7 +71,7 @@ def page(query: ListQuery) -> Page:
     return lists.paged(rows, query, position(query.sort), total)
 
 
-def export(query: ListQuery) -> tuple[sa.Select[Any], dict[str, Any]]:
+def export(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
     """All present customers, or those of the query's words and filters, with its parameters (R15)."""
     sort = SORTS[query.sort]
     statement = _filtered(sa.select(Customer.public_id, Customer.name, Customer.domain, Customer.state), tuple(sorted(query.filters)))
@@ -133,7 +133,7 @@ def tags() -> list[str]:
     return list(db.session.scalars(_TAGS, {"mine": current_scope().partner_id}))
 
 
-def _hops() -> sa.Select[Any]:
+def _hops() -> sa.Select:
     mine = CustomerTag.partner_id == sa.bindparam("mine")
     hop = sa.select(sa.func.min(CustomerTag.tag).label("tag")).where(mine).cte("hop", recursive=True)
     following = sa.select(sa.func.min(CustomerTag.tag)).where(mine, CustomerTag.tag > hop.c.tag).scalar_subquery()
@@ -164,12 +164,12 @@ def partners_of(organization_id: int) -> list[Any]:
 
 
 @functools.cache
-def _plain(sort: str, filters: tuple[str, ...], way: str) -> sa.Select[Any]:
+def _plain(sort: str, filters: tuple[str, ...], way: str) -> sa.Select:
     return lists.keyset(_filtered(sa.select(*COLUMNS), filters), way, SORTS[sort])
 
 
 @functools.cache
-def _window(sort: str, filters: tuple[str, ...], way: str, words: int) -> sa.Select[Any]:
+def _window(sort: str, filters: tuple[str, ...], way: str, words: int) -> sa.Select:
     """The words looked for in the next rows in list order only."""
     near = lists.keyset(_filtered(sa.select(Customer.id, Customer.search_text), filters), way, SORTS[sort], limit=WINDOW).subquery()
     hits = sa.select(near.c.id).where(*search.containing(near.c.search_text, words)).limit(lists.PAGE_SIZE + 1)
@@ -177,18 +177,18 @@ def _window(sort: str, filters: tuple[str, ...], way: str, words: int) -> sa.Sel
 
 
 @functools.cache
-def _indexed(sort: str, filters: tuple[str, ...], way: str, words: int, dialect: str) -> sa.Select[Any]:
+def _indexed(sort: str, filters: tuple[str, ...], way: str, words: int, dialect: str) -> sa.Select:
     statement = _filtered(sa.select(*COLUMNS), filters)
     return lists.keyset(statement.where(*search.indexed(Customer, Customer.search_text, words, dialect)), way, SORTS[sort])
 
 
 @functools.cache
-def _counting(filters: tuple[str, ...], words: int, dialect: str) -> sa.Select[Any]:
+def _counting(filters: tuple[str, ...], words: int, dialect: str) -> sa.Select:
     statement = _filtered(sa.select(Customer.id), filters)
     return lists.counting(statement.where(*search.indexed(Customer, Customer.search_text, words, dialect)) if words else statement)
 
 
-def _filtered(statement: sa.Select[Any], filters: tuple[str, ...]) -> sa.Select[Any]:
+def _filtered(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
     statement = statement.where(Customer.state == sa.bindparam("state", type_=Customer.state.type) if "state" in filters else Customer.ended == 0)
     if "agreement" in filters:
         statement = statement.where(Customer.ended == 0, Customer.agreement == sa.bindparam("agreement", type_=Customer.agreement.type))

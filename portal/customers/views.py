@@ -5,7 +5,6 @@ from uuid import UUID
 from flask import g, request
 from flask.typing import ResponseReturnValue
 
-from portal.agreements import queries as agreements
 from portal.core import audit, events, lists, throttle
 from portal.core.access import Permission
 from portal.core.lists import ListQuery
@@ -62,7 +61,6 @@ def show(customer_id: UUID) -> ResponseReturnValue:
         customer=customer,
         organization=customer.organization if customer.state is RelationshipState.ACTIVE else None,
         tags=queries.tags_of(customer),
-        standing=agreements.standing(customer.partner_id, customer.customer_id or 0, customer.country),
         panels=events.ask(CustomerShown(customer, g.actor)),
         entries=audit.recent(customer.partner_id, customer.customer_id or 0, 8) if may_see_log else [],
     )

@@ -1,5 +1,6 @@
 """What the first page tells, in few statements: each looks at a bounded number of rows."""
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,16 +32,22 @@ class Counts:
 
 def counts(actor: Actor) -> Counts:
     """All in one statement."""
+    statement = _counts(*(actor.may(permission) for permission in (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ)))
+    return Counts(**db.session.execute(statement, {"organization": actor.organization_id}).one()._asdict())
+
+
+@functools.cache
+def _counts(customers: bool, requests: bool, outbox: bool) -> sa.Select:
+    """Built once for each set of permissions."""
     R = RelationshipRequest
-    latest = sa.select(Mail.state).where(Mail.organization_id == actor.organization_id).order_by(Mail.id.desc()).limit(LOOKED_THROUGH).subquery()
+    latest = sa.select(Mail.state).where(Mail.organization_id == sa.bindparam("organization")).order_by(Mail.id.desc()).limit(LOOKED_THROUGH).subquery()
     counted = {
-        "customers": (Permission.CUSTOMER_READ, sa.select(Customer.id).where(Customer.ended == 0)),
-        "pending": (Permission.CUSTOMER_READ, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
-        "waiting": (Permission.REQUEST_READ, sa.select(R.id).where(R.state == RequestState.SENT)),
-        "failed": (Permission.OUTBOX_READ, sa.select(latest.c.state).where(latest.c.state == MailState.FAILED)),
+        "customers": (customers, sa.select(Customer.id).where(Customer.ended == 0)),
+        "pending": (customers, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
+        "waiting": (requests, sa.select(R.id).where(R.state == RequestState.SENT)),
+        "failed": (outbox, sa.select(latest.c.state).where(latest.c.state == MailState.FAILED)),
     }
-    columns = [(_capped(rows) if actor.may(permission) else sa.null()).label(name) for name, (permission, rows) in counted.items()]
-    return Counts(**db.session.execute(sa.select(*columns)).one()._asdict())
+    return sa.select(*((_capped(rows) if shown else sa.null()).label(name) for name, (shown, rows) in counted.items()))
 
 
 def answered(at: datetime) -> list[Any]:

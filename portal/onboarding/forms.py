@@ -19,7 +19,7 @@ def _market_countries() -> list[tuple[str, str]]:
 
 
 class AccountForm(CompanyForm):
-    Entry = AccountEntry
+    Entry = AccountEntry  # type: ignore[assignment]  # the company is one part of it
 
     country = forms.select(_l("Country"), _market_countries, autocomplete="off")
     domain = forms.domain(_l("Primary domain"), hint=_l("The customer's own domain, such as company.example. A web address or an e-mail address is fine too."))

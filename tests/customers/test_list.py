@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from portal.core.lists import PAGE_SIZE
-from portal.customers.models import CustomerTag
 from portal.core.db import db, writing
+from portal.core.lists import PAGE_SIZE
 from portal.core.scope import Scope, scoped
+from portal.customers.models import CustomerTag
 from tests.support import make
 
 

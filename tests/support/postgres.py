@@ -1,7 +1,6 @@
 """A throw-away PostgreSQL cluster: unix socket only, no fsync, run by somebody who is not root."""
 
 import atexit
-import glob
 import os
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ class Cluster:
     """Started once per test process; `url(name)` names a database in it."""
 
     def __init__(self) -> None:
-        self.bin = Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+        self.bin = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
         self.home = Path(tempfile.mkdtemp(prefix="portal-pg-"))
         self.user = "postgres" if os.getuid() == 0 else None
         if self.user:
@@ -48,4 +47,4 @@ class Cluster:
 
 
 def available() -> bool:
-    return bool(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    return any(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
