@@ -62,13 +62,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(settings: config.Settings, options: argparse.Namespace) -> int:
-    _up_to_date(settings)
     from portal.server import PortalServer
+
+    app = create_app(settings)
+    _up_to_date(app)
 
     print(f"The portal serves on http://{options.host}:{options.port}", flush=True)
     if not settings.production:
-        _print_demo_accounts(settings)
-    PortalServer(settings, host=options.host, port=options.port, workers=max(1, options.workers), run_jobs=not options.no_jobs).run()
+        _print_demo_accounts(app)
+    PortalServer(app, host=options.host, port=options.port, workers=max(1, options.workers), run_jobs=not options.no_jobs).run()
     return 0
 
 
@@ -222,9 +224,8 @@ def _show_mail_link(settings: config.Settings, options: argparse.Namespace) -> i
     return 0
 
 
-def _up_to_date(settings: config.Settings) -> None:
+def _up_to_date(app: Flask) -> None:
     """Import Alembic only when the database is behind: it takes longer than everything else."""
-    app = create_app(settings)
     with app.app_context():
         current = _revision()
     if current != head():
@@ -268,15 +269,15 @@ def migrate(app: Flask) -> None:
         db.session.commit()
 
 
-def _print_demo_accounts(settings: config.Settings) -> None:
-    with create_app(settings).app_context():
+def _print_demo_accounts(app: Flask) -> None:
+    with app.app_context():
         from portal.accounts import queries
 
         if queries.organization_by_domain("atelier-nuage.example") is None:
             return
     from portal.demo import ACCOUNTS
 
-    print(f"Sign in with the password “{settings.demo_password}” as one of:")
+    print(f"Sign in with the password “{app.config['SETTINGS'].demo_password}” as one of:")
     for address, what in ACCOUNTS:
         print(f"  {address:38} {what}")
     sys.stdout.flush()

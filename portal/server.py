@@ -6,14 +6,14 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from portal import create_app
 from portal.config import Settings
 from portal.core import jobs
 
 
 class PortalServer(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings, *, host: str, port: int, workers: int, run_jobs: bool) -> None:
-        self.settings = settings
+    def __init__(self, app: Flask, *, host: str, port: int, workers: int, run_jobs: bool) -> None:
+        self.application = app
+        self.settings: Settings = app.config["SETTINGS"]
         self.bind = f"{host}:{port}"
         self.workers = workers
         self.run_jobs = run_jobs
@@ -43,7 +43,6 @@ class PortalServer(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        self.application = create_app(self.settings)
         with self.application.app_context():
             from portal.core.db import db
 
