@@ -38,8 +38,7 @@ bench: install
 	$(BIN)/python -m bench
 
 translations: install
-	$(BIN)/pybabel -q extract -F babel.cfg -k _l -k N_ -k lazy_gettext --no-location --sort-output --project portal -o /tmp/portal.pot .
-	$(BIN)/pybabel -q update -i /tmp/portal.pot -d portal/translations -l fr --no-fuzzy-matching --ignore-obsolete --omit-header || true
+	$(BIN)/python -m tests.support.translations
 
 lock:
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt

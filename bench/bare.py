@@ -21,7 +21,7 @@ def create() -> Flask:
 
         @event.listens_for(engine, "connect")
         def connect(connection, record):
-            for pragma in ("journal_mode=WAL", "cache_size=-16000"):
+            for pragma in ("journal_mode=WAL", "cache_size=-4000"):
                 connection.execute(f"PRAGMA {pragma}")
 
     customer = sa.table("customer", *(sa.column(name) for name in ("id", "name", "name_key", "domain", "state", "agreement", "partner_id", "ended")), sa.column("public_id", sa.Uuid()))

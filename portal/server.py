@@ -35,6 +35,7 @@ class PortalServer(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108  (heartbeats belong in memory)
             "control_socket_disable": True,
             "post_fork": self._forked,
+            "worker_exit": self._exits,
             "forwarded_allow_ips": "" if not self.settings.trusted_proxies else "*",
             "proc_name": "portal",
         }
@@ -55,4 +56,9 @@ class PortalServer(BaseApplication):  # type: ignore[misc]
         with self.application.app_context():
             db.engine.dispose(close=False)
         if self.run_jobs:
-            jobs.Runner(self.application, self.settings.instance / "jobs.lock").start()
+            self.runner = jobs.Runner(self.application, self.settings.instance / "jobs.lock")
+            self.runner.start()
+
+    def _exits(self, server: object, worker: object) -> None:
+        if self.run_jobs:
+            self.runner.stop()

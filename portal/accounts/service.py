@@ -421,7 +421,7 @@ def send_again(mail: Mail, *, by: Actor, at: datetime) -> None:
     if mail.state is not MailState.FAILED:
         raise Refused(_("Only a message that failed can be sent again."))
     outbox.retry(mail, at=at)
-    audit.record("mail.retried", by=by, at=at, after={"to": mail.recipient, "subject": mail.subject})
+    audit.record("mail.retried", by=by, at=at, after={"recipient": mail.recipient, "subject": mail.subject})
 
 
 # --- rules

@@ -6,6 +6,7 @@ from flask import current_app, flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from portal.accounts import queries, service
 from portal.core import clock, outbox
@@ -20,7 +21,7 @@ feature = Feature("outbox", __name__, url_prefix="/outbox")
 STATES = {
     MailState.QUEUED: (_l("Queued"), "info"),
     MailState.SENDING: (_l("Sending"), "info"),
-    MailState.SENT: (_l("Sent"), "good"),
+    MailState.SENT: (lazy_pgettext("message", "Sent"), "good"),
     MailState.FAILED: (_l("Failed"), "bad"),
     MailState.SUPERSEDED: (_l("Replaced"), "neutral"),
 }

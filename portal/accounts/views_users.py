@@ -7,6 +7,7 @@ from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from portal.accounts import queries, service
 from portal.accounts.forms import InvitationForm, RolesForm
@@ -21,7 +22,7 @@ from portal.core.routing import Feature
 
 STATES = {
     UserState.INVITED: (_l("Invited"), "info"),
-    UserState.ACTIVE: (_l("Active"), "good"),
+    UserState.ACTIVE: (lazy_pgettext("person", "Active"), "good"),
     UserState.DEACTIVATED: (_l("Deactivated"), "neutral"),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from portal.accounts import queries as accounts
 from portal.core.audit import ACTIONS
@@ -66,7 +67,7 @@ FIELDS = {
     "tags": _l("Tags"),
     "tax_id": _l("Tax ID"),
     "time_zone": _l("Time zone"),
-    "to": _l("To"),
+    "to": lazy_pgettext("period", "To"),
     "user": _l("Person's key"),
     "version": _l("Version"),
     "way": _l("Way of sending"),
@@ -102,6 +103,7 @@ class Vocabulary:
     values: dict[str, str]
     yes: str
     no: str
+    pair: str
 
     def changes(self, details: dict[str, Any] | None, moment: Moment = in_utc) -> list[tuple[str, str, str]]:
         """Label, before and after of everything that an entry tells, in words; `moment` writes a point in time."""
@@ -111,8 +113,8 @@ class Vocabulary:
     def sides(self, details: dict[str, Any] | None) -> tuple[str, str]:
         """Before and after in a line each."""
         changes = self.changes(details)
-        before = "; ".join(f"{label}: {value}" for label, value, _after in changes if value)
-        return before, "; ".join(f"{label}: {value}" for label, _before, value in changes if value)
+        before = "; ".join(self.pair % {"label": label, "text": value} for label, value, _after in changes if value)
+        return before, "; ".join(self.pair % {"label": label, "text": value} for label, _before, value in changes if value)
 
     def field(self, key: str) -> str:
         return self.fields.get(key) or key.replace("_", " ").capitalize()
@@ -134,7 +136,7 @@ class Vocabulary:
 def vocabulary(spoken: str) -> Vocabulary:
     """The words in this language."""
     with speaking(spoken):
-        return Vocabulary(_said(ACTIONS), _said(FIELDS), _said(VALUES), _("Yes"), _("No"))
+        return Vocabulary(_said(ACTIONS), _said(FIELDS), _said(VALUES), _("Yes"), _("No"), _("%(label)s: %(text)s"))
 
 
 def _said(texts: Mapping[Any, Any]) -> dict[str, str]:

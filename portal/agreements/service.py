@@ -1,7 +1,7 @@
 """Changes to agreements: publish a text, attest, accept."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from portal.core.access import Actor
 from portal.core.db import db
 from portal.core.errors import Refused
 from portal.core.events import emit
+from portal.core.i18n import zone
 
 _TEXTS = Path(__file__).parent / "texts"
 
@@ -64,7 +65,7 @@ def publish_first_texts(*, at: datetime) -> None:
 
 def attest(organization: Organization, entry: AttestationEntry, *, by: Actor, at: datetime) -> Attestation:
     """The partner's word that this person of the customer accepted the current text (R17)."""
-    if entry.accepted_on > at.date() + timedelta(days=1):
+    if entry.accepted_on > at.astimezone(zone(by.time_zone)).date():
         raise Refused(_("This date is in the future. Give the day on which the customer accepted."), field="accepted_on")
     assert by.organization_id is not None
     row = Attestation(

@@ -142,6 +142,31 @@ def writing() -> Iterator[None]:
         _writing.reset(token)
 
 
+def read_only() -> None:
+    """The rest of this session only reads: a write raises, and PostgreSQL is spared the transaction around each request."""
+    if db.engine.dialect.name != "sqlite":
+        db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    db.session.info["read_only"] = True
+
+
+def read_and_write() -> None:
+    """Start anew, with a transaction that may write."""
+    db.session.rollback()
+    db.session.info["read_only"] = False
+
+
+@event.listens_for(sa.orm.Session, "before_flush")
+def _nothing_to_write(session: sa.orm.Session, *_: object) -> None:
+    if session.info.get("read_only") and (session.new or session.deleted or any(map(session.is_modified, session.dirty))):
+        raise RuntimeError("a safe request changes something")
+
+
+@event.listens_for(sa.orm.Session, "do_orm_execute")
+def _no_change(state: sa.orm.ORMExecuteState) -> None:
+    if (state.is_insert or state.is_update or state.is_delete) and state.session.info.get("read_only"):
+        raise RuntimeError("a safe request changes something")
+
+
 @contextlib.contextmanager
 def attempt() -> Iterator[None]:
     """One line of a bulk action: undone alone when it raises, with the log entries it recorded."""
@@ -177,7 +202,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4000"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -1,6 +1,6 @@
 """Form base class, house fields and validators: the shape of input, and messages that say what to do."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import phonenumbers
@@ -42,33 +42,31 @@ class Form(FlaskForm):
         self.form_errors.append(str(refusal.message))
         for name, (theirs, _mine) in refusal.changed.items():
             if name in self._fields:
-                shown = _l("It now says “%(value)s”.", value=theirs) if theirs else _l("It is now empty.")
-                self._fields[name].errors = [*self._fields[name].errors, str(shown)]
+                field = self._fields[name]
+                said = dict(getattr(field, "choices", None) or ()).get(theirs, theirs)
+                shown = _l("It now says “%(value)s”.", value=said) if theirs else _l("It is now empty.")
+                field.errors = [*field.errors, str(shown)]
         if "version" in self._fields:
             self._fields["version"].data = version
             self._fields["version"].raw_data = None
 
 
 class version_field(IntegerField):
-    """Which version of the record the form was filled from."""
+    """Which version of the record the form was filled from.
+
+    A form that comes back without it, or with nonsense, was filled from none that we know: it counts as stale, never as the present one.
+    """
 
     def __init__(self, **options: Any) -> None:
         from wtforms.widgets import HiddenInput
 
-        super().__init__(widget=HiddenInput(), validators=[Optional()], **options)
+        super().__init__(widget=HiddenInput(), **options)
 
-
-class StaleCheck:
-    """`check(row, version, before, after)` raises Stale when somebody saved the record after the form was opened."""
-
-    @staticmethod
-    def check(row: Any, version: int | None, typed: Mapping[str, Any]) -> None:
-        if version is None or row.version == version:
-            return
-        changed = {name: (getattr(row, name), value) for name, value in typed.items() if (getattr(row, name) or "") != (value or "")}
-        raise Stale(
-            _l("Somebody else changed this while you had it open. Compare what it says now with what you typed, then save again."), changed
-        )
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            self.data = int(valuelist[0])
+        except (IndexError, ValueError):
+            self.data = 0
 
 
 def text(
@@ -219,13 +217,23 @@ def _domain_of(value: str | None) -> str:
     if not value:
         return ""
     try:
-        return words.domain_name(value)
+        domain = words.domain_name(value)
     except ValueError:
         return words.clean(value)
+    return words.clean(value) if words.domain_mixes_scripts(domain) else domain
+
+
+_NO_DOMAIN = {
+    "ip address": _l("This is the address of a computer. Give the domain name, such as company.example."),
+    "public suffix": _l("Names are registered under this one, so it is no company's own. Give the whole name, such as company.example."),
+}
 
 
 def _domain(form: Any, field: Any) -> None:
     try:
-        words.domain_name(field.data)
-    except ValueError:
-        raise StopValidation(str(_l("This is not a domain name. It should look like company.example."))) from None
+        domain = words.domain_name(field.data)
+    except ValueError as reason:
+        message = _NO_DOMAIN.get(str(reason)) or _l("This is not a domain name. It should look like company.example.")
+        raise StopValidation(str(message)) from None
+    if words.domain_mixes_scripts(domain):
+        raise StopValidation(str(_l("This mixes letters of different alphabets that look alike. Type the whole name in one alphabet.")))

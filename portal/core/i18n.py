@@ -25,7 +25,7 @@ def init_app(app: Flask, languages: tuple[str, ...]) -> None:
     app.config["LANGUAGES"] = languages
     Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[attr-defined]
+    app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True, pgettext=_pgettext)  # type: ignore[attr-defined]
     app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number, country=show_country)
     app.before_request(_choose_language)
 
@@ -88,6 +88,10 @@ def _gettext(message: str) -> str:
 
 def _ngettext(singular: str, plural: str, number: int) -> str:
     return _catalog(language()).ungettext(singular, plural, number)
+
+
+def _pgettext(context: str, message: str) -> str:
+    return _catalog(language()).upgettext(context, message)
 
 
 @functools.lru_cache(maxsize=512)

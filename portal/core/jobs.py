@@ -7,11 +7,10 @@ Every job may run twice at once without harm; it therefore needs no leader.
 import fcntl
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from flask import Flask, current_app, has_app_context
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey, crontab
@@ -32,6 +31,7 @@ class _Job:
 
 
 _jobs: dict[str, _Job] = {}
+stopping = threading.Event()  # set when this process is about to end: long work stops at its next step
 
 
 def job(work: WorkT) -> WorkT:
@@ -99,32 +99,53 @@ class Runner:
     def start(self) -> None:
         threading.Thread(target=self._hold, name="jobs", daemon=True).start()
 
+    def stop(self) -> None:
+        """Let the work in hand come to its next step: a message on its way is marked as sent."""
+        stopping.set()
+        if self.consumer is not None:
+            self.consumer.stop()
+
     def _hold(self) -> None:
         self.lock.parent.mkdir(parents=True, exist_ok=True)
         with self.lock.open("w") as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except OSError:
-                    time.sleep(2)
-            self.consumer = _QuietConsumer(self.huey, workers=1, periodic=True, max_delay=1.0, backoff=1.3)
+            while not _locked(file):
+                if stopping.wait(2):
+                    return
+            self.consumer = _QuietConsumer(self.huey, workers=1, **_CONSUMER)
             self.consumer.start()
-            while True:
-                time.sleep(5)
+            while not stopping.wait(5):
                 self.consumer.check_worker_health()
 
 
-class _QuietConsumer(Consumer):  # type: ignore[misc]
+_CONSUMER: dict[str, Any] = {"periodic": True, "max_delay": 1.0, "backoff": 1.3, "shutdown_timeout": 12}
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    """Ends gracefully whatever the signal."""
+
+    def stop(self, graceful: bool = False) -> None:
+        stopping.set()
+        super().stop(graceful=True)
+
+
+class _QuietConsumer(_Consumer):
     """Leaves the process's signals to the web server."""
 
     def _set_signal_handlers(self) -> None:
         pass
 
 
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def work_forever(app: Flask, workers: int = 2) -> None:
     """`portal worker`: a job runner of its own."""
-    Consumer(app.extensions["jobs"], workers=workers, periodic=True, max_delay=1.0, backoff=1.3).run()
+    _Consumer(app.extensions["jobs"], workers=workers, **_CONSUMER).run()
 
 
 def _task(app: Flask, name: str) -> Callable[[], None]:

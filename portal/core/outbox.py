@@ -11,6 +11,8 @@ import socket
 import threading
 import time
 from datetime import datetime, timedelta
+from email.charset import QP, Charset
+from email.mime.text import MIMEText
 from email.utils import formataddr
 from enum import StrEnum
 from typing import Any
@@ -77,6 +79,15 @@ class Mail(Base, Public):
     link: Mapped[OneTimeLink | None] = relationship(lazy="joined")
 
 
+class _Message(flask_mail.Message):
+    """Flask-Mail's, as seven-bit text in short lines: paragraphs may be longer than a line of mail can be."""
+
+    def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
+        quoted = Charset("utf-8")
+        quoted.body_encoding = QP
+        return MIMEText(text or "", subtype, quoted)  # type: ignore[arg-type]
+
+
 class _Client(smtplib.SMTP):
     """Waits longer for the answer to a whole message, and knows whether that answer is still due."""
 
@@ -100,13 +111,17 @@ class SmtpConnection(flask_mail.Connection):
     def configure_host(self) -> _Client:
         settings = self.mail
         host = _Client(settings.server, settings.port, timeout=TIMEOUT)
-        if settings.use_tls:
-            import ssl
+        try:
+            if settings.use_tls:
+                import ssl
 
-            host.starttls(context=ssl.create_default_context())
-        if settings.username:
-            host.login(settings.username, settings.password or "")
-        host.ehlo_or_helo_if_needed()
+                host.starttls(context=ssl.create_default_context())
+            if settings.username:
+                host.login(settings.username, settings.password or "")
+            host.ehlo_or_helo_if_needed()
+        except BaseException:
+            host.close()
+            raise
         return host
 
 
@@ -206,11 +221,15 @@ def deliver(limit: int = 200) -> int:
     """Send what is due, each message claimed by one worker; returns how many were sent."""
     if not current_app.config["MAIL_SERVER"]:
         return 0
+    from portal.core import jobs
+
     _release_lapsed_claims()
     sent = 0
     connection: SmtpConnection | None = None
     try:
         for _ in range(limit):
+            if jobs.stopping.is_set():
+                break
             if connection is None:
                 if _next_due(clock.now()) is None:
                     break
@@ -239,15 +258,10 @@ def as_message(mail: Mail) -> flask_mail.Message:
     text = personal(mail, mail.text)
     with speaking(mail.language):
         html = render_template("mail/layout.html", subject=mail.subject, paragraphs=_paragraphs(text), language=mail.language)
-    message = flask_mail.Message(
-        subject=mail.subject,
-        recipients=[mail.recipient],
-        body=text,
-        html=html,
-        reply_to=mail.reply_to,
-        date=mail.created_at.timestamp(),
-        extra_headers={"Auto-Submitted": "auto-generated", "Content-Language": mail.language, "X-Auto-Response-Suppress": "All"},
-    )
+    headers = {"Auto-Submitted": "auto-generated", "Content-Language": mail.language, "X-Auto-Response-Suppress": "All"}
+    if mail.reply_to:  # past Flask-Mail, which takes the quotes off a name
+        headers["Reply-To"] = mail.reply_to
+    message = _Message(subject=mail.subject, recipients=[mail.recipient], body=text, html=html, date=mail.created_at.timestamp(), extra_headers=headers)
     message.msgId = mail.message_id
     return message
 

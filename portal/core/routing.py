@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from portal.core import audit, clock, throttle
 from portal.core.access import WITHHELD_IN_CLOUD, Actor, Permission, Side
 from portal.core.csrf import carries_token, csrf_token
-from portal.core.db import db, writing
+from portal.core.db import db, read_and_write, read_only, writing
 from portal.core.errors import Forbidden, NotFound, Refused, TooMany
 from portal.core.pages import into_flash, is_htmx, shell
 from portal.core.scope import Scope, scoped
@@ -64,12 +64,13 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
             return once(arguments)
 
     def once(arguments: dict[str, Any]) -> Response:
+        read_only()
         actor = admit(permission)
         if isinstance(actor, Response):
             return actor
         safe = request.method in SAFE
         if not safe:
-            db.session.rollback()
+            read_and_write()
         if limit is not None:
             throttle.hit(limit, f"{actor.organization_id}/{actor.user_id}" if actor else request.remote_addr)
         if safe:
@@ -200,7 +201,7 @@ def _afterwards(response: Response) -> Response:
         return response
     try:
         with writing():
-            db.session.rollback()
+            read_and_write()
             for action, details in entries:
                 audit.record(action, by=actor, at=at, after=details)
             if seen:
@@ -258,7 +259,7 @@ def _unavailable(error: Exception) -> Response:
 
 
 def _other(error: HTTPException) -> Response:
-    return error_response(error.code or 500, error.name, _("This address does not take that kind of request. Go back and try again."))
+    return error_response(error.code or 500, _("Not possible"), _("This address does not take that kind of request. Go back and try again."))
 
 
 def _broken(error: Exception) -> Response:

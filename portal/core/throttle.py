@@ -1,9 +1,11 @@
 """Rate limits that survive restarts and are shared by all processes: in our database, or in Redis when there is one (S10, S11)."""
 
+import logging
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +20,8 @@ from portal.core import clock
 from portal.core.crypto import keyed_digest
 from portal.core.db import Base, db, writing
 from portal.core.errors import TooMany
+
+log = logging.getLogger(__name__)
 
 
 class ThrottleCount(Base):
@@ -53,7 +57,7 @@ LINK_ADDRESS = Limit("link-address", "240/hour")
 INVITATIONS = Limit("invitations", "300/hour")
 EXPORTS = Limit("exports", "60/hour")
 DOMAIN_PROBES = Limit("domain-probes", "60/hour")
-SEARCH = Limit("search", "600/minute", light=True)
+SEARCH = Limit("search", "1200/minute", light=True)
 
 
 class DatabaseStorage(Storage):  # type: ignore[misc]
@@ -107,9 +111,42 @@ class DatabaseStorage(Storage):  # type: ignore[misc]
         return (row[0], row[1]) if row else (0, now)
 
 
+class WithSpare:
+    """A limiter over Redis, and over the database while Redis does not answer: limits hold all the same, counted anew."""
+
+    REST = 20  # seconds before Redis is asked again
+
+    def __init__(self, first: Storage, spare: Storage) -> None:
+        self.first, self.spare = FixedWindowRateLimiter(first), FixedWindowRateLimiter(spare)
+        self.failures: Any = first.base_exceptions
+        self.rests_until = 0.0
+
+    def __getattr__(self, question: str) -> Callable[..., Any]:
+        return partial(self._ask, question)
+
+    def _ask(self, question: str, *arguments: Any, **options: Any) -> Any:
+        if time.monotonic() >= self.rests_until:
+            try:
+                answer = getattr(self.first, question)(*arguments, **options)
+                self.rests_until = 0.0
+                return answer
+            except self.failures as error:
+                if not self.rests_until:
+                    log.warning("Redis does not answer (%s); limits are counted in the database", type(error).__name__)
+                self.rests_until = time.monotonic() + self.REST
+        return getattr(self.spare, question)(*arguments, **options)
+
+
 def init_app(app: Flask, settings: Settings) -> None:
-    durable = storage_from_string(settings.redis_url, socket_timeout=2) if settings.redis_url else DatabaseStorage()
-    app.extensions["throttle"] = {False: FixedWindowRateLimiter(durable), True: FixedWindowRateLimiter(MemoryStorage())}
+    durable: Any = FixedWindowRateLimiter(DatabaseStorage())
+    if settings.redis_url:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        patience: Any = {"socket_timeout": 2, "socket_connect_timeout": 2, "retry": Retry(NoBackoff(), 1)}
+        redis: Any = storage_from_string(settings.redis_url, **patience)
+        durable = WithSpare(redis, DatabaseStorage())
+    app.extensions["throttle"] = {False: durable, True: FixedWindowRateLimiter(MemoryStorage())}
 
 
 def hit(limit: Limit, key: object, *, times: int = 1) -> None:
@@ -145,9 +182,8 @@ def _wait(limit: Limit, key: object) -> int:
     return int(reset - (time.time() if limit.light else clock.now().timestamp())) + 1
 
 
-def _limiter(limit: Limit) -> FixedWindowRateLimiter:
-    limiter: FixedWindowRateLimiter = current_app.extensions["throttle"][limit.light]
-    return limiter
+def _limiter(limit: Limit) -> Any:
+    return current_app.extensions["throttle"][limit.light]
 
 
 def _hidden(key: object) -> str:

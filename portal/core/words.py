@@ -159,15 +159,12 @@ def domain_name(text: str) -> str:
 
 def display_domain(domain: str) -> str:
     """An ASCII domain in its own letters, or unchanged when those mix scripts."""
-    if "xn--" not in domain:
-        return domain
-    import idna
+    return domain if domain_mixes_scripts(domain) else _in_own_letters(domain)
 
-    try:
-        shown = idna.decode(domain)
-    except UnicodeError:
-        return domain
-    return domain if any(has_mixed_scripts(label) for label in shown.split(".")) else shown
+
+def domain_mixes_scripts(domain: str) -> bool:
+    """Whether a label of an ASCII domain, in its own letters, mixes scripts: a name that looks like another."""
+    return any(has_mixed_scripts(label) for label in _in_own_letters(domain).split("."))
 
 
 def is_free_mail(domain: str) -> bool:
@@ -284,6 +281,17 @@ def _is_ip_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _in_own_letters(domain: str) -> str:
+    if "xn--" not in domain:
+        return domain
+    import idna
+
+    try:
+        return idna.decode(domain)
+    except UnicodeError:
+        return domain
 
 
 def _is_public_suffix(domain: str) -> bool:

@@ -15,7 +15,7 @@ from portal.core.lists import ListQuery, Page, Sort
 from portal.core.scope import current_scope
 from portal.customers.models import Customer, CustomerTag, RelationshipState
 
-WINDOW = 2500  # rows looked through in list order before the trigram index is asked
+WINDOW = 8000  # rows looked through in list order before the trigram index is asked
 SORTS = {
     "name": Sort(Customer.name_key, Customer.id),
     "domain": Sort(Customer.domain, Customer.id),

@@ -1,6 +1,8 @@
 """Changes to customer records and to the organization half while it has no admin of its own."""
 
-from dataclasses import dataclass
+import json
+import zlib
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
 from portal.accounts.models import Organization, User, UserState
-from portal.accounts.service import CompanyEntry, DomainProven, OrganizationChanged, UserActivated, change_organization, compared, stale
+from portal.accounts.service import CompanyEntry, DomainProven, OrganizationChanged, UserActivated, change_organization, stale
 from portal.agreements import queries as agreements
 from portal.agreements.models import AgreementState
 from portal.agreements.service import AgreementChanged, TextPublished
@@ -113,15 +115,13 @@ def change_contact(customer: Customer, entry: ContactEntry, *, version: int | No
 
 def change_profile(customer: Customer, entry: ProfileEntry, *, version: int | None, by: Actor, at: datetime) -> None:
     """Segment, tags and notes."""
-    if version is not None and customer.version != version:
-        raise stale({"notes": (customer.notes, entry.notes)} if customer.notes != entry.notes else {})
+    present, typed = profile_of(customer), {"segment": entry.segment, "notes": entry.notes, "tags": sorted(entry.tags)}
+    if version is not None and edition(present) != version:
+        shown = {key: (", ".join(value) if key == "tags" else value) for key, value in present.items()}
+        raise stale({key: (shown[key], typed[key]) for key in present if present[key] != typed[key]})
     if len(entry.tags) > MOST_TAGS:
         raise Refused(_("Give at most %(number)s tags.", number=MOST_TAGS), field="tags")
-    former = queries.tags_of(customer)
-    before, after = audit.changes(
-        {"segment": customer.segment.value, "notes": customer.notes, "tags": former},
-        {"segment": entry.segment, "notes": entry.notes, "tags": sorted(entry.tags)},
-    )
+    before, after = audit.changes(present, typed)
     if not after:
         return
     customer.segment, customer.notes = type(customer.segment)(entry.segment), entry.notes
@@ -130,6 +130,20 @@ def change_profile(customer: Customer, entry: ProfileEntry, *, version: int | No
         db.session.execute(sa.delete(CustomerTag).where(CustomerTag.record_id == customer.id))
         db.session.add_all([CustomerTag(partner_id=customer.partner_id, record_id=customer.id, tag=tag) for tag in sorted(entry.tags)])
     audit.record("customer.updated", by=by, at=at, customer=customer.logged, before=before, after=after)
+
+
+def profile_of(customer: Customer) -> dict[str, Any]:
+    return {"segment": customer.segment.value, "notes": customer.notes, "tags": queries.tags_of(customer)}
+
+
+def part_of(customer: Customer, entry: type[Any]) -> dict[str, Any]:
+    """The fields of the record that this kind of entry fills."""
+    return {field.name: getattr(customer, field.name) for field in fields(entry)}
+
+
+def edition(part: dict[str, Any]) -> int:
+    """Which version of one part of a record a form was filled from. Parts are edited side by side: saving one makes no other stale (R104)."""
+    return zlib.crc32(json.dumps(part, sort_keys=True).encode())
 
 
 def company_is_open_to(customer: Customer, actor: Actor) -> bool:
@@ -163,7 +177,10 @@ def ask_for_agreement(customer: Customer, *, by: Actor, at: datetime) -> int:
 
 
 def _change_record(customer: Customer, entry: Any, *, version: int | None, by: Actor, at: datetime) -> None:
-    before, after = compared(customer, entry, version)
+    present = part_of(customer, type(entry))
+    if version is not None and edition(present) != version:
+        raise stale({key: (value, getattr(entry, key)) for key, value in present.items() if value != getattr(entry, key)})
+    before, after = audit.changes(present, part_of(entry, type(entry)))
     for key, value in after.items():
         setattr(customer, key, value)
     if after:

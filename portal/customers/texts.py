@@ -1,6 +1,7 @@
 """How the states of customers read."""
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from portal.agreements.models import AgreementState
 from portal.customers.models import RelationshipState, Segment
@@ -16,7 +17,7 @@ EXPORT_NAMES = {RelationshipState.PENDING: "Pending", RelationshipState.ACTIVE: 
 AGREEMENT_NAMES = {
     AgreementState.MISSING: _l("Not accepted"),
     AgreementState.ATTESTED: _l("Attested"),
-    AgreementState.ACCEPTED: _l("Accepted"),
+    AgreementState.ACCEPTED: lazy_pgettext("agreement", "Accepted"),
     AgreementState.OUTDATED: _l("Outdated"),
 }
 AGREEMENT_TONES = {AgreementState.MISSING: "neutral", AgreementState.ATTESTED: "good", AgreementState.ACCEPTED: "good", AgreementState.OUTDATED: "warn"}

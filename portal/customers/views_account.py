@@ -1,5 +1,6 @@
 """The customer account: sections shown, and edited in place; the agreement; the first admin's activation link."""
 
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
 from portal.accounts import service as account_service
+from portal.accounts.service import CompanyEntry
 from portal.agreements import queries as agreements
 from portal.agreements import service as agreement_service
 from portal.core import clock, throttle
@@ -24,6 +26,7 @@ from portal.customers.texts import SEGMENT_NAMES
 P = Permission
 feature = Feature("customer_account", __name__, url_prefix="/customers/<uuid:customer_id>")
 SECTIONS = ("company", "billing", "contact", "profile")
+FORMS: dict[str, Any] = {"company": CompanyForm, "billing": BillingForm, "contact": ContactForm, "profile": ProfileForm}
 CHANGES: dict[str, Any] = {"company": service.change_company, "billing": service.change_billing, "contact": service.change_contact, "profile": service.change_profile}
 
 
@@ -51,13 +54,15 @@ def update(customer_id: UUID, section: str) -> ResponseReturnValue:
     try:
         CHANGES[section](customer, form.entry(), version=form.version.data, by=g.actor, at=clock.now())
     except Stale as refusal:
-        form.stale(refusal, _versioned(customer, section).version)
+        form.stale(refusal, _edition(customer, section))
         return invalid("customers/account.html", swaps=SECTIONS, **_shown(customer, section, form)), 409
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("customers/account.html", swaps=SECTIONS, **_shown(customer, section, form))
     flash(_("Saved."), "success")
     url = url_for(".show", customer_id=customer_id, _anchor=section)
+    if section == "billing":  # its name heads the page
+        return see_other(url)
     return saved(url, "customers/account.html", swaps=SECTIONS, **_shown(customer))
 
 
@@ -140,19 +145,23 @@ def _may_edit(customer: Customer, section: str) -> None:
         raise Forbidden("the organization's own admins edit this (R10)")
 
 
-def _versioned(customer: Customer, section: str) -> Any:
-    return customer.organization if section == "company" else customer
+def _edition(customer: Customer, section: str) -> int:
+    """What the form's version is compared with."""
+    return customer.organization.version if section == "company" else service.edition(_part(customer, section))
+
+
+def _part(customer: Customer, section: str) -> dict[str, Any]:
+    return service.profile_of(customer) if section == "profile" else service.part_of(customer, FORMS[section].Entry)
 
 
 def _form(customer: Customer, section: str) -> Any:
-    row = _versioned(customer, section)
+    version = _edition(customer, section)
     if section == "company":
-        fields = ("name", "street", "district", "city", "region", "postal_code", "tax_id", "version")
-        return CompanyForm.for_country(row.country, **{name: getattr(row, name) for name in fields})
+        company = customer.organization
+        return CompanyForm.for_country(company.country, **{field.name: getattr(company, field.name) for field in fields(CompanyEntry) if field.name != "country"}, version=version)
+    filled = {**_part(customer, section), "version": version}
     if section == "billing":
-        return BillingForm(obj=customer, fixed_country=customer.country)
-    if section == "contact":
-        return ContactForm(obj=customer)
-    return ProfileForm(data={"segment": customer.segment.value, "tags": ", ".join(queries.tags_of(customer)), "notes": customer.notes, "version": customer.version})
-
-
+        return BillingForm(data=filled, fixed_country=customer.country)
+    if section == "profile":
+        filled["tags"] = ", ".join(filled["tags"])
+    return FORMS[section](data=filled)

@@ -32,4 +32,4 @@ class AccountForm(CompanyForm):
 
     def typed(self) -> dict[str, Any]:
         """Everything as typed, for the draft."""
-        return {name: field.data for name, field in self._fields.items() if name != "version"}
+        return {name: field.data for name, field in self._fields.items() if name not in ("version", "fields_of")}

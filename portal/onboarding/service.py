@@ -10,11 +10,13 @@ from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
 from portal.accounts import service as account_service
+from portal.accounts.models import Organization
 from portal.core import audit
 from portal.core.access import Actor, Role, Side
-from portal.core.db import db, find
+from portal.core.db import attempt, db, find, uuid7
 from portal.core.errors import NotFound, Refused
 from portal.core.places import market
+from portal.core.scope import EVERYTHING, scoped
 from portal.core.words import Caution, address_warnings, name_warnings
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
@@ -22,6 +24,7 @@ from portal.customers.service import enter_record
 from portal.onboarding.models import CustomerDraft
 
 MOST_DRAFTS = 50
+MOST_TYPED = 2000  # characters kept of a field
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,27 @@ class AlreadyCustomer(Refused):
         self.customer = customer
 
 
-def save_draft(draft: CustomerDraft | None, typed: dict[str, Any], *, by: Actor, at: datetime) -> CustomerDraft:
-    """Keep what was typed, right or wrong, so that leaving half-way loses nothing."""
-    if draft is None:
-        assert by.organization_id is not None and by.user_id is not None
-        mine = sa.select(CustomerDraft.id).where(CustomerDraft.author_id == by.user_id).order_by(CustomerDraft.id.desc())
-        for old in db.session.scalars(mine.offset(MOST_DRAFTS - 1).limit(100)).all():
-            db.session.execute(sa.delete(CustomerDraft).where(CustomerDraft.id == old))
-        draft = CustomerDraft(partner_id=by.organization_id, author_id=by.user_id, typed={}, saved_at=at)
-        db.session.add(draft)
-    draft.typed, draft.saved_at = {key: value for key, value in typed.items() if isinstance(value, str | bool)}, at
+def save_draft(public_id: UUID, typed: dict[str, Any], *, by: Actor, at: datetime) -> CustomerDraft:
+    """Keep what was typed, right or wrong, so that leaving half-way loses nothing.
+
+    The page names the draft, so that saving twice, even at once, keeps one. A draft that was submitted stays as it is: a new one begins.
+    """
+    draft = find_draft(public_id, by)
+    if draft is None or draft.customer_public_id:
+        draft = _new_draft(public_id if draft is None else uuid7(), by=by, at=at)
+    kept = {key: value[:MOST_TYPED] for key, value in typed.items() if isinstance(value, str)}
+    if draft.typed != kept:
+        draft.typed, draft.saved_at = kept, at
     db.session.flush()
     return draft
+
+
+def find_draft(public_id: UUID, by: Actor) -> CustomerDraft | None:
+    """One's own draft, locked; None when there is none, or it is a colleague's."""
+    try:
+        return my_draft(public_id, by, lock=True)
+    except NotFound:
+        return None
 
 
 def my_draft(public_id: UUID, by: Actor, *, lock: bool = False) -> CustomerDraft:
@@ -76,6 +88,20 @@ def my_draft(public_id: UUID, by: Actor, *, lock: bool = False) -> CustomerDraft
     draft = find(CustomerDraft, public_id, lock=lock)
     if draft.author_id != by.user_id:
         raise NotFound(public_id)
+    return draft
+
+
+def _new_draft(public_id: UUID, *, by: Actor, at: datetime) -> CustomerDraft:
+    assert by.organization_id is not None and by.user_id is not None
+    mine = sa.select(CustomerDraft.id).where(CustomerDraft.author_id == by.user_id).order_by(CustomerDraft.id.desc())
+    for old in db.session.scalars(mine.offset(MOST_DRAFTS - 1).limit(100)).all():
+        db.session.execute(sa.delete(CustomerDraft).where(CustomerDraft.id == old))
+    draft = CustomerDraft(public_id=public_id, partner_id=by.organization_id, author_id=by.user_id, typed={}, saved_at=at)
+    try:
+        with attempt():
+            db.session.add(draft)
+    except sa.exc.IntegrityError:  # the same page saved a moment ago
+        return my_draft(public_id, by, lock=True)
     return draft
 
 
@@ -90,12 +116,11 @@ def my_drafts(by: Actor) -> list[Any]:
 
 
 def discard(draft: CustomerDraft) -> None:
-    db.session.delete(draft)
+    if draft.customer_public_id is None:
+        db.session.delete(draft)
 
 
 def forget_drafts(*, before: datetime) -> int:
-    from portal.core.scope import EVERYTHING, scoped
-
     with scoped(EVERYTHING):
         return int(db.session.execute(sa.delete(CustomerDraft).where(CustomerDraft.saved_at < before)).rowcount)  # type: ignore[attr-defined]
 
@@ -112,16 +137,20 @@ def check(entry: AccountEntry, *, by: Actor) -> None:
     known = customers.by_domain(entry.domain)
     if known is not None:
         raise AlreadyCustomer(_("%(name)s already stands in your list with this domain.", name=known.name), known)
-    if accounts.proven_owner(entry.domain, by.cloud) is not None:
+    owner = accounts.proven_owner(entry.domain, by.cloud)
+    if owner is not None and owner.id == by.organization_id:
+        raise Refused(_("This is the domain of your own organization. Give the customer's."), field="domain")
+    if owner is not None:
         raise DomainTaken(_("A company with this domain is already here, so it cannot be added again. Ask it for a relationship instead."), field="domain")
 
 
 def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool, overridden: bool = False) -> Customer:
     """Submit: organization, record, first customer admin with an activation link, all or nothing (R16, R18)."""
+    assert by.organization_id is not None
+    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())  # two drafts of one domain: one after the other
     check(entry, by=by)
     if cautions(entry) and not overridden:
         raise Refused(_("Look at the warnings first, and say that it is right so."))
-    assert by.organization_id is not None
     organization = account_service.create_organization(
         name=entry.name,
         domain=entry.domain,
@@ -147,7 +176,7 @@ def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: da
         at=at,
         **{key: details[key] for key in ("first_name", "last_name", "email", "phone", "language", "segment")},
     )
-    colleague = account_service.Colleague(f"{entry.first_name} {entry.last_name}", entry.email, [Role.CUSTOMER_ADMIN], entry.language)
+    colleague = account_service.Colleague(f"{entry.first_name} {entry.last_name}"[:120], entry.email, [Role.CUSTOMER_ADMIN], entry.language)
     account_service.invite_user(organization, colleague, by=by, at=at, mailed=mailed, about="first_admin")
     audit.record("customer.added", by=by, at=at, customer=customer.logged, after={"name": entry.name, "domain": entry.domain, "email": entry.email})
     draft.customer_public_id, draft.typed = customer.public_id, {}

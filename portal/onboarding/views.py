@@ -1,5 +1,6 @@
 """Adding a customer: account information → review → confirmation (R16)."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from flask_babel import gettext as _
 
 from portal.core import clock, throttle
 from portal.core.access import Permission
-from portal.core.errors import NotFound, Refused
+from portal.core.db import uuid7
+from portal.core.errors import Refused
 from portal.core.i18n import language
 from portal.core.pages import invalid, page, see_other
-from portal.core.routing import Feature
+from portal.core.routing import Feature, later
 from portal.onboarding import service
 from portal.onboarding.forms import AccountForm
 from portal.onboarding.models import CustomerDraft
@@ -24,40 +26,49 @@ feature = Feature("onboarding", __name__, url_prefix="/customers/new")
 
 @feature.get("", permission=P.CUSTOMER_ADD)
 def new() -> ResponseReturnValue:
-    draft = _draft(request.args.get("draft"))
+    draft = service.find_draft(_draft_id(request.args), g.actor)
+    if draft is not None and draft.customer_public_id:
+        return _confirmation(draft.customer_public_id)
     typed = draft.typed if draft else {"language": language(), "segment": "commercial"}
     form = AccountForm.for_country(typed.get("country") or g.actor.country, **{key: value for key, value in typed.items() if key != "country"})
-    return page("onboarding/new.html", swaps=("form",), **_shown(form, draft))
+    drafts = service.my_drafts(g.actor) if draft is None else []
+    return page("onboarding/new.html", swaps=("form",), drafts=drafts, **_shown(form, draft.public_id if draft else uuid7()))
 
 
-@feature.post("", permission=P.CUSTOMER_ADD, limit=throttle.DOMAIN_PROBES)
+@feature.post("", permission=P.CUSTOMER_ADD)
 def create() -> ResponseReturnValue:
     """Account information: kept whatever it is worth, and on to the review when it is right."""
     form = AccountForm()
-    draft = _draft(request.form.get("draft"))
+    draft_id = _draft_id(request.form)
     if form.updating:
-        return page("onboarding/new.html", swaps=("form",), **_shown(form, draft))
-    good = form.validate_on_submit()
-    draft = service.save_draft(draft, form.typed(), by=g.actor, at=clock.now())
-    if "later" in request.form:
+        return page("onboarding/new.html", swaps=("form",), **_shown(form, draft_id))
+    typed, for_later = form.typed(), "later" in request.form
+    good = not for_later and form.validate()
+    if good:
+        throttle.hit(throttle.DOMAIN_PROBES, f"{g.actor.organization_id}/{g.actor.user_id}")
+    draft = service.save_draft(draft_id, typed, by=g.actor, at=clock.now())
+    if for_later:
         flash(_("Kept. You find it again under “Add a customer”."), "success")
         return see_other("/customers")
     if not good:
-        return invalid("onboarding/new.html", keep=True, **_shown(form, draft))
+        return invalid("onboarding/new.html", keep=True, **_shown(form, draft.public_id))
     try:
         service.check(form.entry(), by=g.actor)
     except Refused as refusal:
+        _note_probe(refusal, form)
         form.refuse(refusal)
-        return invalid("onboarding/new.html", keep=True, **_shown(form, draft, refusal))
+        return invalid("onboarding/new.html", keep=True, **_shown(form, draft.public_id, refusal))
     return see_other(url_for(".review", draft_id=draft.public_id))
 
 
 @feature.post("/typed", permission=P.CUSTOMER_ADD)
 def keep() -> ResponseReturnValue:
-    """What has been typed so far, saved while typing."""
-    form = AccountForm()
-    draft = service.save_draft(_draft(request.form.get("draft")), form.typed(), by=g.actor, at=clock.now())
-    return page("onboarding/new.html", swaps=("draft",), **_shown(form, draft))
+    """What has been typed so far, saved while typing; the page stays as it is."""
+    draft_id = _draft_id(request.form)
+    known = service.find_draft(draft_id, g.actor)
+    if known is None or known.customer_public_id is None:
+        service.save_draft(draft_id, AccountForm().typed(), by=g.actor, at=clock.now())
+    return "", 204
 
 
 @feature.get("/<uuid:draft_id>/review", permission=P.CUSTOMER_ADD)
@@ -67,23 +78,27 @@ def review(draft_id: UUID) -> ResponseReturnValue:
         return _confirmation(draft.customer_public_id)
     form = _filled(draft)
     if not form.validate():
-        return see_other(url_for(".new", draft=draft.public_id))
+        return _incomplete(draft)
     return page("onboarding/review.html", swaps=("form",), **_reviewed(draft, form))
 
 
 @feature.post("/<uuid:draft_id>/review", permission=P.CUSTOMER_ADD, limit=throttle.INVITATIONS)
 def submit(draft_id: UUID) -> ResponseReturnValue:
-    """Submit: now the customer is made, once however often the button is pressed."""
+    """Submit: now the customer is made, once however often the button is pressed, and as it was reviewed."""
     draft = service.my_draft(draft_id, g.actor, lock=True)
     if draft.customer_public_id:
         return _confirmation(draft.customer_public_id)
     form = _filled(draft)
     if not form.validate():
-        return see_other(url_for(".new", draft=draft.public_id))
+        return _incomplete(draft)
+    if request.form.get("version") != str(draft.version):
+        overtaken = Refused(_("The account information was changed after this review was opened. Look at it once more, then submit."))
+        return invalid("onboarding/review.html", swaps=(), **_reviewed(draft, form, overtaken)), 409
     mailed = request.form.get("way", "mail") == "mail"
     try:
         customer = service.add_customer(draft, form.entry(), by=g.actor, at=clock.now(), mailed=mailed, overridden="meant" in request.form)
     except Refused as refusal:
+        _note_probe(refusal, form)
         return invalid("onboarding/review.html", **_reviewed(draft, form, refusal))
     if mailed:
         flash(_("%(name)s was added. The activation link is on its way to %(email)s.", name=customer.name, email=customer.email), "success")
@@ -92,24 +107,39 @@ def submit(draft_id: UUID) -> ResponseReturnValue:
     return _confirmation(customer.public_id)
 
 
+@feature.get("/<uuid:draft_id>/discarding", permission=P.CUSTOMER_ADD)
+def new_discarding(draft_id: UUID) -> ResponseReturnValue:
+    return page("onboarding/discarding.html", draft=service.my_draft(draft_id, g.actor))
+
+
 @feature.post("/<uuid:draft_id>/discarding", permission=P.CUSTOMER_ADD)
 def discard(draft_id: UUID) -> ResponseReturnValue:
-    service.discard(service.my_draft(draft_id, g.actor))
+    service.discard(service.my_draft(draft_id, g.actor, lock=True))
     flash(_("The draft is gone."), "success")
     return see_other(url_for(".new"))
 
 
 def _confirmation(customer_id: UUID) -> ResponseReturnValue:
-    return see_other(url_for("customer_account.activation", customer_id=customer_id))
+    return see_other(url_for("customer_account.activation", customer_id=customer_id, added=1))
 
 
-def _draft(public_id: str | None) -> CustomerDraft | None:
-    """One's own unfinished draft; None when there is none, or it is finished or gone."""
+def _incomplete(draft: CustomerDraft) -> ResponseReturnValue:
+    flash(_("Something is still missing or not right. Complete the account information first."), "warning")
+    return see_other(url_for(".new", draft=draft.public_id))
+
+
+def _draft_id(values: Mapping[str, str]) -> UUID:
+    """Which draft the page is about; a new one when it names none."""
     try:
-        draft = service.my_draft(UUID(public_id or ""), g.actor)
-    except (ValueError, NotFound):
-        return None
-    return None if draft.customer_public_id else draft
+        return UUID(values.get("draft", ""))
+    except ValueError:
+        return uuid7()
+
+
+def _note_probe(refusal: Refused, form: AccountForm) -> None:
+    """The bare fact that a proven domain is taken: told, and logged (R2)."""
+    if isinstance(refusal, service.DomainTaken):
+        later("organization.domain_asked", domain=form.domain.data)
 
 
 def _filled(draft: CustomerDraft) -> AccountForm:
@@ -120,11 +150,10 @@ def _filled(draft: CustomerDraft) -> AccountForm:
     return form
 
 
-def _shown(form: AccountForm, draft: CustomerDraft | None, refusal: Refused | None = None) -> dict[str, Any]:
+def _shown(form: AccountForm, draft_id: UUID, refusal: Refused | None = None) -> dict[str, Any]:
     return {
         "form": form,
-        "draft": draft,
-        "drafts": [] if draft or request.method != "GET" else service.my_drafts(g.actor),
+        "draft_id": draft_id,
         "taken": isinstance(refusal, service.DomainTaken),
         "known": refusal.customer if isinstance(refusal, service.AlreadyCustomer) else None,
     }
@@ -138,4 +167,6 @@ def _reviewed(draft: CustomerDraft, form: AccountForm, refusal: Refused | None =
         "entry": entry,
         "cautions": [CAUTION_TEXTS[caution] for caution in service.cautions(entry)],
         "refusal": refusal,
+        "known": refusal.customer if isinstance(refusal, service.AlreadyCustomer) else None,
+        "taken": isinstance(refusal, service.DomainTaken),
     }

@@ -5,6 +5,7 @@
 
 import asyncio
 import email.policy
+import logging
 import re
 import socket
 import time
@@ -20,6 +21,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 from flask import Flask
 
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 STEPS = ("connect", "ehlo", "mail", "rcpt", "data")
 
 
@@ -107,7 +109,9 @@ class Server:
         """The latest message to this address, once there are so many."""
         until = time.monotonic() + seconds
         while len(self.to(recipient)) < number:
-            assert time.monotonic() < until, f"{len(self.to(recipient))} messages to {recipient}; received: {[received.recipients for received in self.received]}"
+            assert time.monotonic() < until, (
+                f"{len(self.to(recipient))} messages to {recipient}; received: {[received.recipients for received in self.received]}"
+            )
             time.sleep(0.05)
         return self.to(recipient)[-1]
 
