@@ -41,7 +41,7 @@ translations: install
 	$(BIN)/python -m tests.support.translations
 
 lock:
-	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements.in -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.txt
 
 clean:
 	rm -rf $(VENV) instance .mypy_cache .ruff_cache

@@ -1,5 +1,6 @@
 """Settings: read once from the environment; unsafe production values are refused."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 SAMPLE_SECRETS = {"changeme", "change-me", "secret", "dev", "development", "password", "portal", "your-secret-key"}
 SHORTEST_SECRET = 32
+TRANSLATIONS = Path(__file__).parent / "translations"
 
 
 class ConfigurationError(Exception):
@@ -58,9 +60,7 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int = 80
     env = os.environ if environ is None else environ
     instance = Path(env.get("PORTAL_INSTANCE", "instance")).absolute()
     base_url = env.get("PORTAL_BASE_URL", f"http://127.0.0.1:{port}").rstrip("/")
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-        raise ConfigurationError(f"PORTAL_BASE_URL must be like https://portal.example, not {base_url!r}.")
+    host = _host(base_url)
     settings = Settings(
         secret_key=env.get("PORTAL_SECRET_KEY", ""),
         database_url=env.get("PORTAL_DATABASE_URL") or f"sqlite:///{instance / 'portal.sqlite3'}",
@@ -71,9 +71,9 @@ def from_environment(environ: Mapping[str, str] | None = None, *, port: int = 80
         mail_port=_whole_number(env, "PORTAL_MAIL_PORT", 25),
         mail_username=env.get("PORTAL_MAIL_USERNAME") or None,
         mail_password=env.get("PORTAL_MAIL_PASSWORD") or None,
-        mail_use_tls=env.get("PORTAL_MAIL_USE_TLS", "").lower() in ("1", "true", "yes", "on"),
-        mail_default_sender=env.get("PORTAL_MAIL_DEFAULT_SENDER") or f"portal@{parts.hostname}",
-        languages=tuple((env.get("PORTAL_LANGUAGES") or "en,fr").replace(" ", "").split(",")),
+        mail_use_tls=_switch(env, "PORTAL_MAIL_USE_TLS"),
+        mail_default_sender=env.get("PORTAL_MAIL_DEFAULT_SENDER") or f"portal@{host}",
+        languages=_languages(env.get("PORTAL_LANGUAGES") or "en,fr"),
         demo_password=env.get("PORTAL_DEMO_PASSWORD") or "demo portal 2026",
         trusted_proxies=_whole_number(env, "PORTAL_TRUSTED_PROXIES", 0),
         metrics_token=env.get("PORTAL_METRICS_TOKEN") or None,
@@ -98,20 +98,48 @@ def _with_secret(settings: Settings) -> Settings:
 
 def _kept_secret(instance: Path) -> str:
     """A secret for use outside production, made once and kept beside the database."""
-    path = instance / "secret"
-    instance.mkdir(parents=True, exist_ok=True)
+    path, fresh = instance / "secret", instance / f".secret-{os.getpid()}"
+    if not path.exists():
+        instance.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):  # another process was a moment faster: its secret counts
+            path.hardlink_to(fresh)
+        fresh.unlink()
+    return path.read_text().strip()
+
+
+def _host(base_url: str) -> str:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_urlsafe(48)
-        file.write(secret)
-    return secret
+        parts = urlsplit(base_url)
+        good = (
+            parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) and base_url == f"{parts.scheme}://{parts.netloc}" and not parts.username
+        )
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigurationError(f"PORTAL_BASE_URL must be like https://portal.example, not {base_url!r}.")
+    return str(parts.hostname)
+
+
+def _languages(text: str) -> tuple[str, ...]:
+    offered = ["en", *sorted(path.parent.name for path in TRANSLATIONS.glob("*/LC_MESSAGES"))]
+    chosen = tuple(dict.fromkeys(filter(None, text.replace(" ", "").split(","))))
+    for code in chosen:
+        if code not in offered:
+            raise ConfigurationError(f"PORTAL_LANGUAGES: there is no translation into {code!r}, only {', '.join(offered)}.")
+    return chosen or ("en",)
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "").lower()
+    if value not in ("", "0", "false", "no", "off", "1", "true", "yes", "on"):
+        raise ConfigurationError(f"{name} must be yes or no, not {env[name]!r}.")
+    return value in ("1", "true", "yes", "on")
 
 
 def _whole_number(env: Mapping[str, str], name: str, default: int) -> int:
-    try:
-        return int(env.get(name) or default)
-    except ValueError:
-        raise ConfigurationError(f"{name} must be a whole number, not {env[name]!r}.") from None
+    text = env.get(name) or str(default)
+    if not text.isdecimal():
+        raise ConfigurationError(f"{name} must be a whole number, not {text!r}.")
+    return int(text)

@@ -410,7 +410,7 @@ def choose_language(user: User, language: str, *, by: Actor, at: datetime) -> No
 
 def name_key(name: str) -> str:
     """How a person's name sorts and is searched."""
-    return "  " + "  ".join(normalise(name).split())
+    return ("  " + "  ".join(normalise(name).split()))[:400]
 
 
 # --- mail

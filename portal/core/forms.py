@@ -14,6 +14,7 @@ from portal.core import words
 from portal.core.errors import Refused, Stale
 
 REQUIRED = _l("Fill this in.")
+NOT_LISTED = _l("Choose one of the list.")
 
 
 class Form(FlaskForm):
@@ -141,6 +142,7 @@ def select(label: Any, choices: Any, *, required: bool = True, hint: Any = "", a
         validators=[InputRequired(_l("Choose one."))] if required else [Optional()],
         render_kw=_attributes(autocomplete=autocomplete),
         validate_choice=True,
+        invalid_choice_message=NOT_LISTED,  # type: ignore[call-arg]  # newer than the stubs
     )
 
 
@@ -152,7 +154,13 @@ def checkboxes(label: Any, choices: Any, *, hint: Any = "", validators: Iterable
     from wtforms.widgets import CheckboxInput, ListWidget
 
     return SelectMultipleField(
-        label, description=hint, choices=choices, validators=list(validators), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+        label,
+        description=hint,
+        choices=choices,
+        validators=list(validators),
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+        invalid_choice_message=NOT_LISTED,  # type: ignore[call-arg]
     )
 
 
@@ -166,11 +174,18 @@ def whole_number(label: Any, *, least: int, most: int, default: int | None = Non
             NumberRange(least, most, message=_l("Give a number from %(least)s to %(most)s.", least=least, most=most)),
         ],
         render_kw=_attributes(inputmode="numeric", type="number", min=least, max=most),
+        invalid_value_message=_l("Give a whole number."),  # type: ignore[call-arg]
     )
 
 
 def day(label: Any, *, required: bool = True, hint: Any = "") -> Any:
-    return DateField(label, description=hint, validators=[InputRequired(REQUIRED) if required else Optional()], render_kw=_attributes(type="date"))
+    return DateField(
+        label,
+        description=hint,
+        validators=[InputRequired(REQUIRED) if required else Optional()],
+        render_kw=_attributes(type="date"),
+        invalid_value_message=_l("Give a date."),  # type: ignore[call-arg]
+    )
 
 
 def hidden(default: str = "") -> Any:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, request
 from whitenoise import WhiteNoise
@@ -12,32 +13,37 @@ from portal.config import Settings
 _STATIC = Path(__file__).parents[1] / "static"
 _YEAR = 31_536_000
 _POLICY = (
-    "default-src 'self'; img-src 'self'; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'; form-action 'self'"
+    "default-src 'self'; img-src 'self'; style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
+_GUARDS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
 _COMPRESSED_FROM = 600  # bytes: below, compressing makes it longer
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     names = _publish(settings.instance / "static")
-    whitenoise = WhiteNoise(app.wsgi_app, max_age=_YEAR, immutable_file_test=lambda path, url: True)
+    guards = _GUARDS | ({"Strict-Transport-Security": f"max-age={_YEAR}; includeSubDomains"} if settings.secure else {})
+
+    def guard(headers: Any, path: str, url: str) -> None:
+        for name, value in guards.items():
+            headers[name] = value
+
+    whitenoise = WhiteNoise(app.wsgi_app, max_age=_YEAR, immutable_file_test=lambda path, url: True, allow_all_origins=False, add_headers_function=guard)
     whitenoise.add_files(str(settings.instance / "static"), prefix="static/")
     app.wsgi_app = whitenoise  # type: ignore[method-assign]
     urls = {name: f"/static/{published}" for name, published in names.items()}
     app.jinja_env.globals["static_url"] = urls.__getitem__
-    secure = settings.secure
 
     @app.after_request
     def finish(response: Response) -> Response:
         headers = response.headers
-        headers["Content-Security-Policy"] = _POLICY
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-        if secure:
-            headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
+        headers.update(guards)
         headers.setdefault("Cache-Control", "no-store")
         if response.mimetype == "text/html":
             headers["Vary"] = "HX-Request, HX-Request-Type, HX-Target, Accept-Language, Cookie, Accept-Encoding"

@@ -53,7 +53,7 @@ class ListQuery:
         """`filters` maps each filter to its allowed values, None for free text; the first of `sorts` is the default."""
         chosen = {}
         for name, allowed in filters.items():
-            value = args.get(name, "")[:200]
+            value = args.get(name, "").replace("\x00", "")[:200]
             if value and (allowed is None or value in allowed):
                 chosen[name] = value
         sort = args.get("sort", "")
@@ -136,7 +136,7 @@ def place(query: ListQuery, sort: Sort) -> dict[str, Any]:
         value = kind.fromisoformat(str(value)) if kind in (datetime, date) else kind(value)
     except (ValueError, TypeError):
         raise NotFound("position") from None
-    if kind is datetime and value.tzinfo is None:
+    if (kind is datetime and value.tzinfo is None) or not _storable(value):
         raise NotFound("position")
     return {"place_value": value, "place_key": position[1]}
 
@@ -220,6 +220,13 @@ def _position(packed: str | None) -> tuple[Any, int] | None:
         value, key = json.loads(base64.urlsafe_b64decode(packed.encode() + b"=" * (-len(packed) % 4)))
     except (ValueError, binascii.Error, TypeError):
         return None
-    if not isinstance(value, str | int) or type(key) is not int or abs(key) > 2**62 or "\x00" in str(value):
+    if not isinstance(value, str | int) or type(key) is not int or not _storable(value) or not _storable(key):
         return None
     return value, key
+
+
+def _storable(value: Any) -> bool:
+    """Whether a database takes this text or number: no NUL, no half of a character, no more than 64 bits."""
+    if isinstance(value, int):
+        return abs(value) < 2**63
+    return not isinstance(value, str) or not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value)

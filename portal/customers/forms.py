@@ -2,16 +2,17 @@
 
 from typing import Any
 
+from flask import g
 from flask_babel import lazy_gettext as _l
 
 from portal.accounts.forms import AddressForm, CompanyForm, city, district, postal_code, region, street
 from portal.agreements.service import AttestationEntry
 from portal.core import clock, forms
-from portal.core.i18n import languages
+from portal.core.i18n import languages, zone
 from portal.customers.service import BillingEntry, ContactEntry, ProfileEntry
 from portal.customers.texts import SEGMENT_NAMES
 
-__all__ = ["AttestationForm", "BillingForm", "CompanyForm", "ContactForm", "ProfileForm"]
+__all__ = ["AttestationForm", "BillingForm", "CompanyForm", "ContactForm", "FirstAdminForm", "ProfileForm"]
 
 
 class BillingForm(AddressForm):
@@ -54,6 +55,11 @@ class ProfileForm(forms.Form):
         return ProfileEntry(self.segment.data, tuple(sorted(tags)), self.notes.data or "")
 
 
+class FirstAdminForm(forms.Form):
+    name = forms.text(_l("Name"), length=120, autocomplete="off")
+    email = forms.email(_l("E-mail address"), autocomplete="off")
+
+
 class AttestationForm(forms.Form):
     """Who of the customer accepted, and when (R17)."""
 
@@ -68,5 +74,5 @@ class AttestationForm(forms.Form):
     @classmethod
     def for_customer(cls, customer: Any) -> "AttestationForm":
         return cls(
-            data={"first_name": customer.first_name, "last_name": customer.last_name, "email": customer.email, "phone": customer.phone, "accepted_on": clock.today()}
+            data={"first_name": customer.first_name, "last_name": customer.last_name, "email": customer.email, "phone": customer.phone, "accepted_on": clock.now().astimezone(zone(g.actor.time_zone)).date()}
         )

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
+from portal.accounts import service as account_service
 from portal.accounts.models import Organization, User, UserState
 from portal.accounts.service import CompanyEntry, DomainProven, OrganizationChanged, UserActivated, change_organization, stale
 from portal.agreements import queries as agreements
 from portal.agreements.models import AgreementState
 from portal.agreements.service import AgreementChanged, TextPublished
 from portal.core import audit
-from portal.core.access import PORTAL, Actor, Side
+from portal.core.access import PORTAL, Actor, Role, Side
 from portal.core.db import db
 from portal.core.errors import Forbidden, Refused
 from portal.core.events import on
@@ -164,6 +165,18 @@ def first_admin(customer: Customer, *, by: Actor) -> User | None:
     return db.session.scalar(
         sa.select(User).where(User.organization_id == organization.id, User.state == UserState.INVITED).order_by(User.id).limit(1)
     )
+
+
+def invite_first_admin(customer: Customer, *, name: str, email: str, by: Actor, at: datetime) -> User:
+    """This person instead of whoever was invited before: an address may have been wrong (R16, R18)."""
+    if not company_is_open_to(customer, by):
+        raise Refused(_("The customer has an active admin. There is nothing left to do here."))
+    invited = first_admin(customer, by=by)
+    if invited is not None:
+        account_service.deactivate(invited, by=by, at=at)
+        db.session.flush()
+    entry = account_service.Colleague(name, email, [Role.CUSTOMER_ADMIN], customer.language)
+    return account_service.invite_user(customer.organization, entry, by=by, at=at, about="first_admin")
 
 
 def ask_for_agreement(customer: Customer, *, by: Actor, at: datetime) -> int:

@@ -4,7 +4,7 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from flask import flash, g, url_for
+from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -19,7 +19,7 @@ from portal.core.errors import Forbidden, NotFound, Refused, Stale
 from portal.core.pages import invalid, page, saved, see_other
 from portal.core.routing import Feature
 from portal.customers import queries, service
-from portal.customers.forms import AttestationForm, BillingForm, CompanyForm, ContactForm, ProfileForm
+from portal.customers.forms import AttestationForm, BillingForm, CompanyForm, ContactForm, FirstAdminForm, ProfileForm
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.texts import SEGMENT_NAMES
 
@@ -103,7 +103,9 @@ def ask_for_agreement(customer_id: UUID) -> ResponseReturnValue:
 def activation(customer_id: UUID) -> ResponseReturnValue:
     """How the first customer admin gets in (R16)."""
     customer = queries.opened(customer_id)
-    return page("customers/activation.html", customer=customer, admin=service.first_admin(customer, by=g.actor), now=clock.now())
+    admin = service.first_admin(customer, by=g.actor)
+    proposed = {} if admin else {"name": f"{customer.first_name} {customer.last_name}".strip(), "email": customer.email}
+    return page("customers/activation.html", **_activation(customer, FirstAdminForm(data=proposed)))
 
 
 @feature.post("/activation", permission=P.CUSTOMER_ADD, limit=throttle.INVITATIONS)
@@ -118,11 +120,39 @@ def activate_again(customer_id: UUID) -> ResponseReturnValue:
     return see_other(url_for(".activation", customer_id=customer_id))
 
 
+@feature.post("/activation/person", permission=P.CUSTOMER_ADD, limit=throttle.INVITATIONS)
+def invite(customer_id: UUID) -> ResponseReturnValue:
+    """Somebody else, or the first one, is invited to be the customer's first admin."""
+    customer = queries.opened(customer_id, lock=True)
+    form = FirstAdminForm()
+    if not form.validate_on_submit():
+        return invalid("customers/activation.html", **_activation(customer, form))
+    admin = service.invite_first_admin(customer, name=form.name.data, email=form.email.data, by=g.actor, at=clock.now())
+    flash(_("An activation link is on its way to %(email)s.", email=admin.email), "success")
+    return see_other(url_for(".activation", customer_id=customer_id))
+
+
+def _activation(customer: Customer, form: FirstAdminForm) -> dict[str, Any]:
+    open_to_us = service.company_is_open_to(customer, g.actor)
+    return {
+        "customer": customer,
+        "has_admin": not open_to_us and bool(accounts.active_admins(customer.customer_id or 0, Side.CUSTOMER)),
+        "admin": service.first_admin(customer, by=g.actor),
+        "form": form if open_to_us else None,
+        "just_added": "added" in request.args,
+        "now": clock.now(),
+    }
+
+
 def _shown(customer: Customer, editing: str | None = None, form: Any = None) -> dict[str, Any]:
+    alone = service.company_is_open_to(customer, g.actor)
+    for field in form or ():
+        field.id = f"{editing}-{field.name}"  # several sections may be open at once
     return {
         "customer": customer,
         "organization": customer.organization if customer.state is RelationshipState.ACTIVE else None,
-        "company_open": service.company_is_open_to(customer, g.actor) and g.actor.may(P.CUSTOMER_EDIT),
+        "company_alone": alone,
+        "company_open": alone and g.actor.may(P.CUSTOMER_EDIT),
         "tags": queries.tags_of(customer),
         "segment_names": SEGMENT_NAMES,
         "editing": editing,

@@ -65,7 +65,7 @@ def save_draft(public_id: UUID, typed: dict[str, Any], *, by: Actor, at: datetim
 
     The page names the draft, so that saving twice, even at once, keeps one. A draft that was submitted stays as it is: a new one begins.
     """
-    draft = find_draft(public_id, by)
+    draft = find_draft(public_id, by, lock=True)
     if draft is None or draft.customer_public_id:
         draft = _new_draft(public_id if draft is None else uuid7(), by=by, at=at)
     kept = {key: value[:MOST_TYPED] for key, value in typed.items() if isinstance(value, str)}
@@ -75,10 +75,10 @@ def save_draft(public_id: UUID, typed: dict[str, Any], *, by: Actor, at: datetim
     return draft
 
 
-def find_draft(public_id: UUID, by: Actor) -> CustomerDraft | None:
-    """One's own draft, locked; None when there is none, or it is a colleague's."""
+def find_draft(public_id: UUID, by: Actor, *, lock: bool = False) -> CustomerDraft | None:
+    """One's own draft; None when there is none, or it is a colleague's."""
     try:
-        return my_draft(public_id, by, lock=True)
+        return my_draft(public_id, by, lock=lock)
     except NotFound:
         return None
 

@@ -14,7 +14,9 @@ from portal.core.db import uuid7
 from portal.core.errors import Refused
 from portal.core.i18n import language
 from portal.core.pages import invalid, page, see_other
+from portal.core.places import Address
 from portal.core.routing import Feature, later
+from portal.customers.texts import SEGMENT_NAMES
 from portal.onboarding import service
 from portal.onboarding.forms import AccountForm
 from portal.onboarding.models import CustomerDraft
@@ -93,7 +95,7 @@ def submit(draft_id: UUID) -> ResponseReturnValue:
         return _incomplete(draft)
     if request.form.get("version") != str(draft.version):
         overtaken = Refused(_("The account information was changed after this review was opened. Look at it once more, then submit."))
-        return invalid("onboarding/review.html", swaps=(), **_reviewed(draft, form, overtaken)), 409
+        return invalid("onboarding/review.html", **_reviewed(draft, form, overtaken)), 409
     mailed = request.form.get("way", "mail") == "mail"
     try:
         customer = service.add_customer(draft, form.entry(), by=g.actor, at=clock.now(), mailed=mailed, overridden="meant" in request.form)
@@ -165,6 +167,10 @@ def _reviewed(draft: CustomerDraft, form: AccountForm, refusal: Refused | None =
         "draft": draft,
         "form": form,
         "entry": entry,
+        "address": Address(entry.street, entry.city, entry.region, entry.postal_code, entry.country, entry.district),
+        "segment_names": SEGMENT_NAMES,
+        "way": request.form.get("way"),
+        "meant": "meant" in request.form,
         "cautions": [CAUTION_TEXTS[caution] for caution in service.cautions(entry)],
         "refusal": refusal,
         "known": refusal.customer if isinstance(refusal, service.AlreadyCustomer) else None,

@@ -1,5 +1,6 @@
 """Jobs really run: woken by a commit, in the embedded runner, over the queue of each database."""
 
+import importlib
 import threading
 import time
 from datetime import timedelta
@@ -7,11 +8,16 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from portal import create_app
+from portal import SUBSCRIBERS, create_app
 from portal.core import clock, jobs, outbox
 from portal.core.db import Base, db, writing
 from portal.core.outbox import Mail, MailState
 from tests.support import databases
+
+for module in SUBSCRIBERS:
+    importlib.import_module(module)
+# The runner's threads leave their connections to the queue behind when they end.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture
