@@ -171,6 +171,7 @@ def whole_number(label: Any, *, least: int, most: int, default: int | None = Non
         default=default,
         validators=[
             InputRequired(REQUIRED) if required else Optional(),
+            _readable,
             NumberRange(least, most, message=_l("Give a number from %(least)s to %(most)s.", least=least, most=most)),
         ],
         render_kw=_attributes(inputmode="numeric", type="number", min=least, max=most),
@@ -208,6 +209,12 @@ def valid_email(address: str) -> str | None:
         return validate_email(address.strip(), check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError:
         return None
+
+
+def _readable(form: Any, field: Any) -> None:
+    """What is no value at all is said once: no rule for values follows."""
+    if field.process_errors:
+        raise StopValidation
 
 
 def _email(form: Any, field: Any) -> None:
