@@ -34,7 +34,7 @@ def new() -> ResponseReturnValue:
     typed = draft.typed if draft else {"language": language(), "segment": "commercial"}
     form = AccountForm.for_country(typed.get("country") or g.actor.country, **{key: value for key, value in typed.items() if key != "country"})
     drafts = service.my_drafts(g.actor) if draft is None else []
-    return page("onboarding/new.html", swaps=("form",), drafts=drafts, **_shown(form, draft.public_id if draft else uuid7()))
+    return page("onboarding/new.html", swaps=("form",), **_shown(form, draft.public_id if draft else uuid7()) | {"drafts": drafts})
 
 
 @feature.post("", permission=P.CUSTOMER_ADD)
@@ -156,6 +156,7 @@ def _shown(form: AccountForm, draft_id: UUID, refusal: Refused | None = None) ->
     return {
         "form": form,
         "draft_id": draft_id,
+        "drafts": (),
         "taken": isinstance(refusal, service.DomainTaken),
         "known": refusal.customer if isinstance(refusal, service.AlreadyCustomer) else None,
     }

@@ -137,7 +137,15 @@ def test_errors_and_refusals_are_french(people: Any) -> None:
     page = admin.submit(admin.get("/users/new"), "/users", status=422, name="", email="nobody", roles=[])
     assert page.errors["email"] == "Ce n’est pas une adresse électronique. Elle doit ressembler à nom@entreprise.example."
     assert page.errors["name"] == "Remplissez ce champ."
-    page = admin.submit(admin.get("/relationship-requests/new"), "/relationship-requests", status=422, email="a@verrerie-odile.example", language="xx", delegated_administration=True, duration_days="many")
+    page = admin.submit(
+        admin.get("/relationship-requests/new"),
+        "/relationship-requests",
+        status=422,
+        email="a@verrerie-odile.example",
+        language="xx",
+        delegated_administration=True,
+        duration_days="many",
+    )
     assert page.errors["language"] == "Choisissez dans la liste."
     assert page.errors["duration_days"] == "Indiquez un nombre entier."
     assert admin.get("/no-such-page", status=404).h1 == "Introuvable"
@@ -188,7 +196,7 @@ def world(people: Any) -> None:
     make.request(CUSTOMER, named="maison-tellier.example", roles=("user_administrator",), by=ADMIN, purpose="extend")
     make.customer(by=ADMIN)
     form = admin.get("/customers/new")
-    admin.submit(form, "/customers/new", button="later", status=200, name="Filature Royer", domain="filature-royer.example")
+    admin.submit(form, "/customers/new", button="Save for later", name="Filature Royer", domain="filature-royer.example")
     admin.submit(admin.get("/users/new"), "/users", name="Mona Riou", email="mona@atelier-nuage.example", roles=["sales_agent"])
 
 
@@ -229,7 +237,12 @@ def pages(app: Flask, visitor: Visitor) -> Iterator[tuple[str, BeautifulSoup]]:
 @pytest.fixture
 def visitors(app: Flask, people: Any) -> dict[str, Visitor]:
     world(people)
-    seen = {ADMIN: people(ADMIN), CUSTOMER: people(CUSTOMER), "staff@maison-tellier.example": people("staff@maison-tellier.example"), "nobody": people.visitor()}
+    seen = {
+        ADMIN: people(ADMIN),
+        CUSTOMER: people(CUSTOMER),
+        "staff@maison-tellier.example": people("staff@maison-tellier.example"),
+        "nobody": people.visitor(),
+    }
     with scoped(EVERYTHING):
         sent = db.session.scalars(sa.select(RelationshipRequest).where(RelationshipRequest.link_id.is_not(None))).all()
         links = [make.link_of(request) for request in sent]
@@ -283,7 +296,11 @@ def test_every_word_of_a_refused_form_goes_through_gettext(people: Any, brackets
         for url in urls:
             page = visitor.get(url)
             form = page.form()
-            typed = {str(field["name"]): "" for field in form.select("input[name], textarea[name]") if field.get("type") in (None, "text", "email", "password", "tel")}
+            typed = {
+                str(field["name"]): ""
+                for field in form.select("input[name], textarea[name]")
+                if field.get("type") in (None, "text", "email", "password", "tel")
+            }
             refused = visitor.submit(page, str(form["action"]), status=422, **typed)
             assert not [text for text in texts(refused.soup) if unspoken(text, data)], url
 

@@ -177,9 +177,7 @@ def test_a_tax_number_is_normalised(country: str, value: str, expected: str | No
     assert places.tax_id(country, value) == expected
 
 
-@pytest.mark.parametrize(
-    ("country", "value"), [("FR", "40303265046"), ("BE", "FR40303265045"), ("AQ", "1"), ("DE", "1" * 99)]
-)
+@pytest.mark.parametrize(("country", "value"), [("FR", "40303265046"), ("BE", "FR40303265045"), ("AQ", "1"), ("DE", "1" * 99)])
 def test_a_tax_number_that_cannot_be_right_is_refused(country: str, value: str) -> None:
     """R10"""
     with pytest.raises(ValueError):

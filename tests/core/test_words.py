@@ -241,9 +241,7 @@ def test_free_mail_proves_nothing() -> None:
     assert not any(map(words.is_free_mail, ["contoso.com", "mail.contoso.com", "live.contoso.com", "yahoo.example"]))
 
 
-@pytest.mark.parametrize(
-    "name", ["test", "Test 123", "asdf", "foo", "Demo Company", "xxx", "aaa", "Société test", "Customer 12", "123"]
-)
+@pytest.mark.parametrize("name", ["test", "Test 123", "asdf", "foo", "Demo Company", "xxx", "aaa", "Société test", "Customer 12", "123"])
 def test_obvious_test_names_are_noticed(name: str) -> None:
     """R12"""
     assert words.name_warnings(name) == [Caution.TEST_NAME]
@@ -255,9 +253,7 @@ def test_names_that_are_only_an_acronym_are_noticed(name: str) -> None:
     assert words.name_warnings(name) == [Caution.ACRONYM]
 
 
-@pytest.mark.parametrize(
-    "name", ["Maison Tellier", "IBM France", "Contest", "Testa Rossa Srl", "Ikea", "株式会社東京", "Barbara", ""]
-)
+@pytest.mark.parametrize("name", ["Maison Tellier", "IBM France", "Contest", "Testa Rossa Srl", "Ikea", "株式会社東京", "Barbara", ""])
 def test_good_names_draw_no_warning(name: str) -> None:
     """R12"""
     assert words.name_warnings(name) == []
