@@ -29,6 +29,7 @@ VIEWS = (
     "portal.relationships.views",
     "portal.relationships.views_batch",
     "portal.relationships.views_ending",
+    "portal.relationships.views_directory",
     "portal.relationships.views_connect",
     "portal.relationships.views_my",
     "portal.onboarding.views",

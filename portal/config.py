@@ -22,11 +22,11 @@ class ConfigurationError(Exception):
 class Settings:
     """Everything an operator can set; `docs` are the names in README's table."""
 
-    secret_key: str
-    database_url: str
+    secret_key: str = field(repr=False)
+    database_url: str = field(repr=False)
     base_url: str
     instance: Path
-    redis_url: str | None = None
+    redis_url: str | None = field(default=None, repr=False)
     mail_server: str | None = None
     mail_port: int = 25
     mail_username: str | None = None
@@ -98,7 +98,7 @@ def _with_secret(settings: Settings) -> Settings:
 
 def _kept_secret(instance: Path) -> str:
     """A secret for use outside production, made once and kept beside the database."""
-    path, fresh = instance / "secret", instance / f".secret-{os.getpid()}"
+    path, fresh = instance / "secret", instance / f".secret-{secrets.token_hex(4)}"
     if not path.exists():
         instance.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from portal.accounts.models import Organization, User, UserRole, UserSession, UserState
 from portal.core import clock, search, tokens
@@ -42,6 +43,11 @@ ROLE_HINTS = {
     Role.CUSTOMER_ADMIN: _l("Partners, agreements, people and purchases."),
     Role.PURCHASER: _l("Buys where a partner permits it; sees orders and invoices."),
     Role.MEMBER: _l("Sees subscriptions and asks for support."),
+}
+STATES = {  # with the tone of the badge
+    UserState.INVITED: (_l("Invited"), "info"),
+    UserState.ACTIVE: (lazy_pgettext("person", "Active"), "good"),
+    UserState.DEACTIVATED: (_l("Deactivated"), "neutral"),
 }
 
 

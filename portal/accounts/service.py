@@ -24,6 +24,7 @@ from portal.core.words import is_free_mail, normalise
 INVITATION = timedelta(days=14)
 RESET = timedelta(hours=1)
 CODE = timedelta(minutes=20)
+DELEGABLE_ROLES = tuple(role for role in CUSTOMER_ROLES if role is not Role.CUSTOMER_ADMIN)  # what a partner may grant at a customer (R30)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def invite_user(organization: Organization, entry: Colleague, *, by: Actor, at: 
     )
     db.session.add(user)
     db.session.flush()
-    audit.record("user.invited", by=by, at=at, customer=_as_customer(organization), seen_by=(organization.id,), after={"email": user.email, "roles": sorted(entry.roles)})
+    _record("user.invited", user, by=by, at=at, email=user.email, roles=sorted(entry.roles))
     if mailed:
         mails.invitation(user, by=by, at=at, about=about)
     return user
@@ -164,7 +165,7 @@ def invite_again(user: User, *, by: Actor, at: datetime, about: str = "colleague
     if user.state is not UserState.INVITED or user.activation_link is None:
         raise Refused(_("%(name)s already has an account.", name=user.name))
     tokens.renew(user.activation_link, at=at, lifetime=INVITATION)
-    audit.record("user.invited_again", by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), after={"email": user.email})
+    _record("user.invited_again", user, by=by, at=at, email=user.email)
     mails.invitation(user, by=by, at=at, about=about)
 
 
@@ -172,19 +173,19 @@ def change_roles(user: User, roles: frozenset[Role], *, version: int | None, by:
     """Grant and take roles (R3), keeping a last admin (R1)."""
     if by.user_id == user.id:
         raise Refused(_("Nobody changes their own roles. Ask another admin of your organization."))
+    _protect_admins(user, by)
     if version is not None and user.version != version:
         raise Stale(_("Somebody else changed this person's roles while you had them open. Look at what they are now, then save again."))
     if not roles:
         raise Refused(_("Choose at least one role. To take away all access, deactivate the account instead."), field="roles")
     _check_grant(by, roles ^ user.roles, user.organization)
-    _protect_admins(user, by)
     _keep_last_admin(user, roles)
     before = sorted(user.roles)
     if before == sorted(roles):
         return
     user.role_rows = [row for row in user.role_rows if row.role in roles] + [UserRole(role=role) for role in sorted(roles - user.roles)]
     user.state_at = at
-    audit.record("user.roles_changed", by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), before={"person": user.email, "roles": before}, after={"person": user.email, "roles": sorted(roles)})
+    _record("user.roles_changed", user, by=by, at=at, before={"person": user.email, "roles": before}, person=user.email, roles=sorted(roles))
     if user.state is UserState.ACTIVE:
         mails.roles_changed(user, by=by, at=at)
 
@@ -198,7 +199,7 @@ def deactivate(user: User, *, by: Actor, at: datetime) -> None:
     if user.state is UserState.INVITED:
         if user.activation_link is not None:
             user.activation_link.revoked_at = at
-        audit.record("user.deactivated", by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), after={"person": user.email})
+        _record("user.deactivated", user, by=by, at=at, person=user.email)
         db.session.delete(user)
         return
     if user.state is not UserState.ACTIVE:
@@ -206,7 +207,7 @@ def deactivate(user: User, *, by: Actor, at: datetime) -> None:
     user.state, user.state_at = UserState.DEACTIVATED, at
     end_sessions(user.id, at=at)
     _cancel_links(user, at)
-    audit.record("user.deactivated", by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), after={"person": user.email})
+    _record("user.deactivated", user, by=by, at=at, person=user.email)
 
 
 def reactivate(user: User, *, by: Actor, at: datetime) -> None:
@@ -214,7 +215,7 @@ def reactivate(user: User, *, by: Actor, at: datetime) -> None:
     if user.state is not UserState.DEACTIVATED:
         raise Refused(_("%(name)s is not deactivated.", name=user.name))
     user.state, user.state_at = UserState.ACTIVE, at
-    audit.record("user.reactivated", by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), after={"person": user.email})
+    _record("user.reactivated", user, by=by, at=at, person=user.email)
 
 
 # --- activation
@@ -320,6 +321,15 @@ def end_sessions(user_id: int, *, at: datetime, session: int | None = None, besi
     return int(db.session.execute(statement.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
 
 
+def end_all_sessions(user: User, *, by: Actor, at: datetime) -> int:
+    """Sign somebody else out everywhere; returns how many sessions ended."""
+    _protect_admins(user, by)
+    count = end_sessions(user.id, at=at)
+    if count:
+        _record("session.ended", user, by=by, at=at, person=user.email, sessions=count)
+    return count
+
+
 def sign_out(*, by: Actor, at: datetime) -> None:
     assert by.user_id is not None
     end_sessions(by.user_id, at=at, session=by.session_id)
@@ -356,15 +366,22 @@ def answer_reset_wishes(*, at: datetime) -> int:
         user = queries.user_by_email(email)
         if user is None or user.state is not UserState.ACTIVE:
             continue
-        if user.reset_link is None:
-            user.reset_link = tokens.issue("reset", at=at, lifetime=RESET)
-        else:
-            tokens.renew(user.reset_link, at=at, lifetime=RESET)
+        _renew_reset_link(user, at)
         audit.record("password.reset_requested", by=PORTAL, at=at, seen_by=(user.organization_id,), after={"person": user.email})
         mails.reset(user, at=at)
     for wish in wishes:
         db.session.delete(wish)
     return len(wishes)
+
+
+def send_reset(user: User, *, by: Actor, at: datetime) -> None:
+    """Somebody who looks after this person has a reset link mailed, and never sees it (S19)."""
+    _protect_admins(user, by)
+    if user.state is not UserState.ACTIVE:
+        raise Refused(_("%(name)s has no open account, so there is no password to set anew.", name=user.name))
+    _renew_reset_link(user, at)
+    _record("password.reset_requested", user, by=by, at=at, person=user.email)
+    mails.reset(user, by=by, at=at)
 
 
 def reset_password(user: User, *, password: str, at: datetime) -> None:
@@ -432,20 +449,33 @@ def _check_grant(by: Actor, roles: frozenset[Role], organization: Organization) 
     side_roles = PARTNER_ROLES if organization.side is Side.PARTNER else CUSTOMER_ROLES
     if not roles <= set(side_roles):
         raise NotFound("role of the other side")
-    if by.user_id is None or by.organization_id != organization.id:
-        return  # the portal itself, or a partner that adds its customer's first admin (R16, R18)
-    if not roles <= set(grantable_roles(by)):
+    if by.user_id is not None and not roles <= set(_grantable(by, organization)):  # the portal itself grants what it is told
         raise Forbidden("roles beyond this person's to grant")
 
 
+def _grantable(by: Actor, organization: Organization) -> tuple[Role, ...]:
+    if by.organization_id == organization.id:
+        return grantable_roles(by)
+    if by.side is not Side.PARTNER or organization.side is not Side.CUSTOMER:
+        return ()
+    return CUSTOMER_ROLES if _sets_up(by, organization) else DELEGABLE_ROLES
+
+
+def _sets_up(by: Actor, organization: Organization) -> bool:
+    """Whether this partner added the customer and still brings in its first admin (R16, R18)."""
+    return organization.added_by_id == by.organization_id and not queries.active_admins(organization.id, organization.side)
+
+
 def may_touch(user: User, by: Actor) -> bool:
-    """A user management admin touches no global admin's account (R3)."""
+    """A user management admin touches no global admin's account (R3), a partner no customer admin's (R30)."""
+    if by.user_id is not None and by.organization_id != user.organization_id:
+        return Role.CUSTOMER_ADMIN not in user.roles or _sets_up(by, user.organization)
     return Role.GLOBAL_ADMIN not in user.roles or Role.GLOBAL_ADMIN in by.roles
 
 
 def _protect_admins(user: User, by: Actor) -> None:
     if not may_touch(user, by):
-        raise Forbidden("a user management admin touches no global admin's account (R3)")
+        raise Forbidden("this account is not this person's to touch (R3, R30)")
 
 
 def _keep_last_admin(user: User, roles: frozenset[Role]) -> None:
@@ -465,9 +495,23 @@ def _cancel_links(user: User, at: datetime) -> None:
             link.revoked_at = at
 
 
+def _renew_reset_link(user: User, at: datetime) -> None:
+    if user.reset_link is None:
+        user.reset_link = tokens.issue("reset", at=at, lifetime=RESET)
+    else:
+        tokens.renew(user.reset_link, at=at, lifetime=RESET)
+
+
 def _password_changed(user: User, by: Actor, at: datetime) -> None:
     audit.record("password.changed", by=by, at=at, seen_by=(user.organization_id,), after={"person": user.email})
     mails.password_changed(user, at=at)
+
+
+def _record(action: str, user: User, *, by: Actor, at: datetime, before: dict[str, Any] | None = None, **after: Any) -> None:
+    """Log what was done to this person, in their organization's chain too; of a partner's people it tells which partner's (R30)."""
+    if by.user_id is not None and by.organization_id != user.organization_id:
+        after["partner"] = by.organization_name
+    audit.record(action, by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), before=before, after=after)
 
 
 def _as_actor(user: User) -> Actor:

@@ -1,6 +1,7 @@
 """Signing in and out, coming back after a session has ended, and the language of the pages before sign-in."""
 
 import json
+import logging
 from typing import Any
 
 from flask import Response, current_app, flash, g, make_response, request, session, url_for
@@ -17,6 +18,7 @@ from portal.core.pages import invalid, is_htmx, on_this_host, page, see_other
 from portal.core.routing import SAFE, Feature, after_commit
 
 feature = Feature("accounts", __name__)
+log = logging.getLogger(__name__)
 
 TYPED_LASTS = 12 * 3600  # seconds
 MOST_TYPED = 1024 * 1024
@@ -41,6 +43,7 @@ def create() -> ResponseReturnValue:
     throttle.hit(throttle.SIGN_IN_ACCOUNT, account)
     user = service.sign_in(form.email.data, form.password.data, at=clock.now())
     if user is None:
+        log.warning("sign-in refused from %s", address)
         form.form_errors.append(_("E-mail address and password do not fit together. Check both, or set a new password."))
         return invalid(_template(), keep=True, form=_apart(form), session_ended=sessions.ended())
     after_commit(lambda: throttle.forgive(throttle.SIGN_IN_ACCOUNT, account))

@@ -1,5 +1,6 @@
 """The outbox: mail of one's own organization, its state, and sending again what failed."""
 
+from email.header import decode_header, make_header
 from uuid import UUID
 
 from flask import current_app, flash, g, request, url_for
@@ -40,7 +41,8 @@ def show(mail_id: UUID) -> ResponseReturnValue:
     mail = queries.outbox_mail(g.actor.organization_id, mail_id)
     text = outbox.personal(mail, mail.text, hidden=_hidden())
     paragraphs = [block.split("\n") for block in text.strip().split("\n\n")]
-    return page("accounts/mail.html", mail=mail, paragraphs=paragraphs, states=STATES, waits=_waits(), hidden=_hidden() and mail.link is not None)
+    reply_to = str(make_header(decode_header(mail.reply_to or "")))
+    return page("accounts/mail.html", mail=mail, reply_to=reply_to, paragraphs=paragraphs, states=STATES, waits=_waits(), hidden=_hidden() and mail.link is not None)
 
 
 @feature.post("/<uuid:mail_id>/sending", permission=Permission.OUTBOX_READ)

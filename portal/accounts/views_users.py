@@ -6,8 +6,6 @@ from uuid import UUID
 from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from flask_babel import lazy_pgettext
 
 from portal.accounts import queries, service
 from portal.accounts.forms import InvitationForm, RolesForm
@@ -19,12 +17,6 @@ from portal.core.i18n import language, languages
 from portal.core.lists import ListQuery
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
-
-STATES = {
-    UserState.INVITED: (_l("Invited"), "info"),
-    UserState.ACTIVE: (lazy_pgettext("person", "Active"), "good"),
-    UserState.DEACTIVATED: (_l("Deactivated"), "neutral"),
-}
 
 
 def index() -> ResponseReturnValue:
@@ -39,9 +31,9 @@ def index() -> ResponseReturnValue:
         page=found,
         roles=roles,
         names=queries.ROLE_NAMES,
-        states=STATES,
+        states=queries.STATES,
         role_options=[(role.value, queries.ROLE_NAMES[role]) for role in offered],
-        state_options=[(state.value, name) for state, (name, _tone) in STATES.items()],
+        state_options=[(state.value, name) for state, (name, _tone) in queries.STATES.items()],
     )
 
 
@@ -93,7 +85,7 @@ def create_invitation(user_id: UUID) -> ResponseReturnValue:
 
 
 def new_deactivation(user_id: UUID) -> ResponseReturnValue:
-    return page("accounts/user_deactivation.html", user=_colleague(user_id), refusal=None)
+    return page("accounts/user_deactivation.html", user=_colleague(user_id), url=url_for(".show", user_id=user_id), refusal=None)
 
 
 def create_deactivation(user_id: UUID) -> ResponseReturnValue:
@@ -102,7 +94,7 @@ def create_deactivation(user_id: UUID) -> ResponseReturnValue:
     try:
         service.deactivate(user, by=g.actor, at=clock.now())
     except Refused as refusal:
-        return invalid("accounts/user_deactivation.html", user=user, refusal=refusal.message)
+        return invalid("accounts/user_deactivation.html", user=user, url=url_for(".show", user_id=user_id), refusal=refusal.message)
     if withdrawn:
         flash(_("The invitation of %(name)s is withdrawn.", name=user.name), "success")
         return see_other(url_for(".index"))
@@ -156,6 +148,6 @@ def _shown(user: User, form: RolesForm) -> dict[str, Any]:
         "open_to_me": service.may_touch(user, g.actor),
         "kept": [queries.ROLE_NAMES[role] for role in PARTNER_ROLES if role in _kept(user)],
         "roles": [name for role, name in queries.ROLE_NAMES.items() if role in user.roles],
-        "states": STATES,
+        "states": queries.STATES,
         "language_name": dict(languages()).get(user.language or ""),
     }

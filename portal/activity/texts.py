@@ -12,7 +12,8 @@ from flask_babel import lazy_pgettext
 
 from portal.accounts import queries as accounts
 from portal.core.audit import ACTIONS
-from portal.core.i18n import speaking
+from portal.core.i18n import languages, speaking
+from portal.core.places import country_names
 from portal.customers.texts import SEGMENT_NAMES
 from portal.relationships import texts as relationships
 
@@ -49,6 +50,7 @@ FIELDS = {
     "name": _l("Name"),
     "notes": _l("Notes"),
     "organization": _l("Organization"),
+    "partner": _l("Partner"),
     "path": _l("Page"),
     "person": _l("Person"),
     "phone": _l("Phone"),
@@ -85,7 +87,7 @@ VALUES: dict[Any, Any] = {
     "portal": _l("Sent by the portal"),
 }
 MOMENTS = {"ends_at"}
-CODED = {"roles", "segment", "state", "way"}  # keys whose values are codes, never somebody's words
+CODED = {"country", "language", "roles", "segment", "state", "way"}  # keys whose values are codes, never somebody's words
 
 Moment = Callable[[datetime], str]
 
@@ -136,7 +138,8 @@ class Vocabulary:
 def vocabulary(spoken: str) -> Vocabulary:
     """The words in this language."""
     with speaking(spoken):
-        return Vocabulary(_said(ACTIONS), _said(FIELDS), _said(VALUES), _("Yes"), _("No"), _("%(label)s: %(text)s"))
+        values = _said(VALUES) | dict(languages()) | dict(country_names(spoken))
+        return Vocabulary(_said(ACTIONS), _said(FIELDS), values, _("Yes"), _("No"), _("%(label)s: %(text)s"))
 
 
 def _said(texts: Mapping[Any, Any]) -> dict[str, str]:

@@ -21,11 +21,11 @@ class Standing:
 
 
 def current_text(country: str, language: str) -> AgreementText:
-    """The newest text for this country, in this language when there is one (else English)."""
+    """The newest text for this country, in this language when that version has one (else English)."""
     statement = (
         sa.select(AgreementText)
         .where(AgreementText.country.in_((country, "")), AgreementText.language.in_((language, "en")))
-        .order_by(AgreementText.country.desc(), (AgreementText.language == language).desc(), AgreementText.version.desc())
+        .order_by(AgreementText.country.desc(), AgreementText.version.desc(), (AgreementText.language == language).desc())
         .limit(1)
     )
     return db.session.scalars(statement).one()

@@ -20,6 +20,7 @@ class Permission(StrEnum):
     REQUEST_READ = "request:read"  # see relationship requests
     REQUEST_SEND = "request:send"  # request a relationship, reinstate one, ask for delegated administration
     DELEGATION_GIVE_UP = "delegation:give-up"  # give up delegated administration
+    DELEGATION_USE = "delegation:use"  # use delegated administration in a customer's directory (R30)
     RELATIONSHIP_END = "relationship:end"  # end a relationship
     AGREEMENT_CONFIRM = "agreement:confirm"  # confirm a customer agreement
     BUYING_READ = "buying:read"  # see customer permissions
@@ -100,6 +101,7 @@ _PARTNER_TABLE = """
     REQUEST_READ          G U . A S H .
     REQUEST_SEND          G U . A S . .
     DELEGATION_GIVE_UP    G . . A . . .
+    DELEGATION_USE        G . . A . H .
     RELATIONSHIP_END      G . . . . . .
     AGREEMENT_CONFIRM     G . . A S . .
     BUYING_READ           G . . A S H .

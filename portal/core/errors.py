@@ -8,7 +8,11 @@ class NotFound(Exception):
 
 
 class Forbidden(Exception):
-    """The actor may see it but not do this: 403."""
+    """The actor may see it but not do this: 403. `message` says what to do where a global admin could not change it."""
+
+    def __init__(self, reason: object = "", *, message: Any = None) -> None:
+        super().__init__(reason)
+        self.message = message
 
 
 class Refused(Exception):

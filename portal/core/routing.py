@@ -224,7 +224,8 @@ def _forbidden(error: Forbidden) -> Response:
     if g.actor is None:
         return error_response(403, _("Not permitted"), _("This is not open to you."))
     later("permission.refused", path=request.path[:200], method=request.method)
-    return error_response(403, _("Not permitted"), _("Your roles do not include this. A global admin of your organization can change them."))
+    message = error.message or _("Your roles do not include this. A global admin of your organization can change them.")
+    return error_response(403, _("Not permitted"), str(message))
 
 
 def _overtaken(error: Exception) -> Response:

@@ -51,8 +51,9 @@ class ProfileForm(forms.Form):
     version = forms.version_field()
 
     def entry(self) -> ProfileEntry:
-        tags = {" ".join(tag.split())[:40] for tag in (self.tags.data or "").split(",")} - {""}
-        return ProfileEntry(self.segment.data, tuple(sorted(tags)), self.notes.data or "")
+        typed = [" ".join(tag.split())[:40].strip() for tag in (self.tags.data or "").split(",")]
+        tags = {tag.casefold(): tag for tag in reversed(typed) if tag}  # the same word in another case is the same tag
+        return ProfileEntry(self.segment.data, tuple(sorted(tags.values())), self.notes.data or "")
 
 
 class FirstAdminForm(forms.Form):

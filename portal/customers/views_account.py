@@ -16,6 +16,7 @@ from portal.agreements import service as agreement_service
 from portal.core import clock, throttle
 from portal.core.access import Permission, Side
 from portal.core.errors import Forbidden, NotFound, Refused, Stale
+from portal.core.i18n import language
 from portal.core.pages import invalid, page, saved, see_other
 from portal.core.routing import Feature
 from portal.customers import queries, service
@@ -164,7 +165,7 @@ def _agreement(customer: Customer, form: AttestationForm) -> dict[str, Any]:
     return {
         "customer": customer,
         "standing": agreements.standing(customer.partner_id, customer.customer_id or 0, customer.country),
-        "text": agreements.current_text(customer.country, g.actor.language or customer.language),
+        "text": agreements.current_text(customer.country, language()),
         "has_admin": bool(accounts.active_admins(customer.customer_id or 0, Side.CUSTOMER)),
         "form": form,
     }

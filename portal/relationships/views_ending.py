@@ -16,7 +16,7 @@ from portal.core.routing import Feature
 from portal.customers import queries as customers
 from portal.customers.events import CustomerShown, Panel
 from portal.customers.models import RelationshipState
-from portal.relationships import delegation, queries, service
+from portal.relationships import delegation, directory, queries, service
 from portal.relationships.forms import EndingForm
 
 P = Permission
@@ -74,7 +74,8 @@ def panel(event: CustomerShown) -> list[Panel]:
         return []
     held = queries.delegation_of(customer.customer_id)
     requests = queries.requests_to(customer, limit=5) if event.actor.may(P.REQUEST_READ) else []
-    return [Panel("relationships/_delegation.html", {"delegation": held, "requests": requests})]
+    people = bool(directory.powers(held, event.actor, at=clock.now()))
+    return [Panel("relationships/_delegation.html", {"delegation": held, "people": people, "requests": requests})]
 
 
 def _granted(organization_id: int | None, *, lock: bool = False) -> Any:

@@ -177,7 +177,7 @@ def test_a_request_to_a_former_customer_names_it_and_proposes_what_it_had(people
     assert "Only that company can accept it" in new.text
     assert draft.h1 == "Request to Ancienne Forge"
     assert "Reinstate a relationship that ended" in draft.text
-    assert "Atelier Nuage would like to be the cloud partner of Ancienne Forge again" in draft.text
+    assert "Atelier Nuage souhaite redevenir le partenaire cloud de votre entreprise, Ancienne Forge" in draft.text  # in the customer's language
 
 
 def test_a_proven_domain_names_the_company_without_telling_anything_of_it(people):
