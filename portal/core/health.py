@@ -25,7 +25,9 @@ def healthz() -> Response:
 def readyz() -> Response:
     try:
         db.session.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one()
-    except sa.exc.SQLAlchemyError:
+    except sa.exc.SQLAlchemyError as problem:
+        if getattr(problem, "connection_invalidated", False):
+            raise  # a connection from before a restart: the envelope tries once more
         db.session.rollback()
         return Response("the database does not answer, or is not migrated\n", 503, mimetype="text/plain", headers={"Retry-After": "5"})
     return Response("ready\n", mimetype="text/plain")

@@ -1,6 +1,7 @@
 """Locale of the request; translations, and the filters that show money, numbers, dates and places in the user's language."""
 
 import functools
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -150,17 +151,17 @@ def time_zones() -> list[str]:
 
 
 def _compile_catalogs() -> None:
-    """Make the binary catalogs from the text ones where they are missing or older."""
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
+    """Make the binary catalogs from the text ones where they are missing or older; several processes may do so at once."""
     for text in _DIRECTORY.glob("*/LC_MESSAGES/messages.po"):
         binary = text.with_suffix(".mo")
         if binary.exists() and binary.stat().st_mtime >= text.stat().st_mtime:
             continue
+        from babel.messages.mofile import write_mo
+        from babel.messages.pofile import read_po
+
         with text.open("rb") as source:
             catalog = read_po(source)
-        made = binary.with_suffix(".mo.new")
+        made = binary.with_name(f"{binary.name}.{secrets.token_hex(4)}")
         with made.open("wb") as target:
             write_mo(target, catalog)
         made.replace(binary)

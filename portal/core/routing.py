@@ -56,9 +56,9 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
         try:
             return once(arguments)
         except sa.exc.OperationalError as lost:
-            # The database restarted and the pool's connections are gone. What only reads is simply done again;
+            # The database restarted and the pool's connections are gone. What has only read so far is simply begun again;
             # a change is not: nobody knows how far it came.
-            if not lost.connection_invalidated or request.method not in SAFE:
+            if not lost.connection_invalidated or g.get("changing"):
                 raise
             db.session.remove()
             return once(arguments)
@@ -77,6 +77,7 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
             return _transact(view, arguments, actor)
         if not carries_token():
             return _out_of_date()
+        g.changing = True
         with writing():
             response = _transact(view, arguments, actor)
         for work in g.pop("after_commit", []):

@@ -3,6 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
+from portal.accounts.models import User
 from portal.core import clock
 from portal.core.audit import LogEntry
 from portal.core.db import db, writing
@@ -35,6 +36,11 @@ def record(domain="fonderie-sarrault.example", partner="atelier-nuage.example"):
         return db.session.scalars(sa.select(Customer).where(Customer.domain == domain).execution_options(populate_existing=True)).one()
 
 
+def company(domain="fonderie-sarrault.example"):
+    db.session.rollback()
+    return make.organization(domain)
+
+
 def logged(action):
     """Before and after of the latest entry of this action in the partner's log."""
     db.session.rollback()
@@ -46,10 +52,10 @@ def logged(action):
 
 def also_customer_of(email, domain="maison-tellier.example", name="Tellier SARL (Cumulus)"):
     """This person's partner has an active relationship with it too."""
-    who, company = make.actor(email), make.organization(domain)
+    who, theirs = make.actor(email), make.organization(domain)
     db.session.rollback()
     with writing(), scoped(Scope(partner_id=who.organization_id)):
-        enter_record(company, partner_id=who.organization_id, state=RelationshipState.ACTIVE, by=who, at=clock.now(), name=name)
+        enter_record(theirs, partner_id=who.organization_id, state=RelationshipState.ACTIVE, by=who, at=clock.now(), name=name)
         db.session.commit()
 
 
@@ -62,18 +68,18 @@ def test_each_section_is_saved_in_place_or_with_a_page(people, htmx):
     make.customer()
     sales = people(SALES)
 
-    company = edit(sales, "company", htmx=htmx, name="Fonderie Sarrault et Fils", street="4 rue Basse", tax_id="FR 40 303 265 045")
+    saved = edit(sales, "company", htmx=htmx, name="Fonderie Sarrault et Fils", street="4 rue Basse", tax_id="FR 40 303 265 045")
     contact = edit(sales, "contact", htmx=htmx, first_name=" Jean ", last_name="Sarrault", email=" jean@fonderie-sarrault.example ", phone="+33 2 41 00 00 00")
     profile = edit(sales, "profile", htmx=htmx, segment="nonprofit", tags="VIP, , vip,  renewal  2027 ", notes="First line\nsecond line")
 
-    assert "4 rue Basse" in company.text
-    assert company.flashes == contact.flashes == profile.flashes == ["Saved."]
+    assert "4 rue Basse" in saved.text
+    assert saved.flashes == contact.flashes == profile.flashes == ["Saved."]
     assert "Jean Sarrault" in contact.text
     assert "Nonprofit" in profile.text
     assert "VIP, renewal 2027" in profile.text
     assert (contact.soup.find("html") is None) is htmx
     assert [section["id"] for section in contact.soup.select("section")] == (["contact"] if htmx else ["company", "billing", "contact", "profile"])
-    assert make.organization("fonderie-sarrault.example").tax_id == "40303265045"
+    assert company().tax_id == "40303265045"
 
 
 def test_a_section_opens_in_place_with_ids_of_its_own(people):
@@ -122,7 +128,7 @@ def test_the_address_and_tax_number_follow_the_rules_of_the_country(people, coun
     page = edit(people(SALES), "company", status=422, country=country, **{"postal_code": "49000", **fields}) if country == "FR" else _moved(people(SALES), country, fields)
 
     assert wrong in page.errors, page.errors
-    assert make.organization("fonderie-sarrault.example").country == "FR"
+    assert company().country == "FR"
 
 
 def _moved(visitor, country, fields):
@@ -141,7 +147,7 @@ def test_another_country_brings_its_own_fields_and_keeps_what_was_typed(people):
 
     assert page.soup.select_one("select[name=region]") is not None
     assert page.soup.select_one("[name=name]")["value"] == "Fonderia Sarrault"
-    assert make.organization("fonderie-sarrault.example").name == "Fonderie Sarrault"
+    assert company().name == "Fonderie Sarrault"
 
 
 def test_a_billing_name_changes_only_this_partners_list(people):
@@ -154,7 +160,7 @@ def test_a_billing_name_changes_only_this_partners_list(people):
     assert "Tellier et Cie" in people(SALES).get("/customers?q=cie").text
     assert "Tellier SARL (Cumulus)" in people("admin@studio-cumulus.example").get("/customers").text
     assert "Tellier et Cie" not in people("admin@studio-cumulus.example").get(url("maison-tellier.example")).text
-    assert make.organization("maison-tellier.example").name == "Maison Tellier"
+    assert company("maison-tellier.example").name == "Maison Tellier"
 
 
 def test_a_billing_address_is_all_or_nothing(people):
@@ -279,7 +285,7 @@ def test_the_company_form_without_a_version_overwrites_nothing(people):
 
     people(SALES).post(f"{account()}/company", values, 409)
 
-    assert make.organization("fonderie-sarrault.example").name == "Fonderie Sarrault"
+    assert company().name == "Fonderie Sarrault"
 
 
 # --- who may
@@ -293,8 +299,8 @@ def test_the_company_half_is_the_adding_partners_only_until_the_first_admin_is_a
 
     with writing():
         db.session.rollback()
-        company, lender = make.organization("fonderie-sarrault.example"), make.organization("maison-tellier.example")
-        db.session.execute(sa.text('UPDATE "user" SET organization_id = :to WHERE organization_id = :of'), {"to": company.id, "of": lender.id})
+        ours, lender = make.organization("fonderie-sarrault.example").id, make.organization("maison-tellier.example").id
+        db.session.execute(sa.update(User).where(User.organization_id == lender).values(organization_id=ours))
         db.session.commit()
 
     page = sales.get(account())
@@ -334,8 +340,8 @@ def test_who_may_only_look_is_not_offered_the_edit_and_refused(people, section):
 def test_a_pending_customer_shows_nothing_of_the_organization(people):
     """R19"""
     with writing(), scoped(EVERYTHING):
-        company = make.organization("brasserie-pendante.example")
-        company.name, company.street, company.tax_id = "Secret Legal Name", "77 Secret Street", "40303265045"
+        hidden = make.organization("brasserie-pendante.example")
+        hidden.name, hidden.street, hidden.tax_id = "Secret Legal Name", "77 Secret Street", "40303265045"
         db.session.commit()
     sales, at = people(SALES), url("brasserie-pendante.example")
 

@@ -62,6 +62,7 @@ def invited(email: str = NEW, role: Role = Role.MEMBER, language: str = "fr") ->
 
 
 def log(domain: str) -> list[LogEntry]:
+    db.session.rollback()
     organization_id = make.organization(domain).id
     assert audit.verify(organization_id) is None
     return list(db.session.scalars(sa.select(LogEntry).where(LogEntry.organization_id == organization_id).order_by(LogEntry.id)))

@@ -34,7 +34,7 @@ class Cluster:
                 connection.execute(statement)
 
     def restart(self) -> None:
-        self._run("pg_ctl", "-D", str(self.home / "data"), "-w", "-m", "immediate", "restart")
+        self._run("pg_ctl", "-D", str(self.home / "data"), "-w", "-m", "immediate", "-l", str(self.home / "log"), "restart")
 
     def stop(self) -> None:
         subprocess.run([self.bin / "pg_ctl", "-D", self.home / "data", "-m", "immediate", "stop"], user=self.user, check=False, capture_output=True)
