@@ -5,6 +5,7 @@ from datetime import date
 
 import sqlalchemy as sa
 
+from portal.accounts.models import Organization
 from portal.agreements.models import Acceptance, AgreementState, AgreementText, Attestation
 from portal.core.db import db
 
@@ -33,30 +34,32 @@ def current_text(country: str, language: str) -> AgreementText:
 
 def current_version(country: str) -> int:
     """The version that orders need (R17): the country's own, else the general one."""
+    return db.session.scalar(_current_version(country)) or 0
+
+
+def _current_version(country: str) -> sa.Select:
     statement = sa.select(AgreementText.version).where(AgreementText.country.in_((country, "")))
-    return db.session.scalar(statement.order_by(AgreementText.country.desc(), AgreementText.version.desc()).limit(1)) or 0
+    return statement.order_by(AgreementText.country.desc(), AgreementText.version.desc()).limit(1)
 
 
 def latest_acceptance(organization_id: int) -> Acceptance | None:
     return db.session.scalar(sa.select(Acceptance).where(Acceptance.organization_id == organization_id).order_by(Acceptance.id.desc()).limit(1))
 
 
-def latest_attestation(partner_id: int, organization_id: int) -> Attestation | None:
-    return db.session.scalar(
-        sa.select(Attestation)
-        .where(Attestation.partner_id == partner_id, Attestation.customer_id == organization_id)
-        .order_by(Attestation.id.desc())
-        .limit(1)
-    )
-
-
 def standing(partner_id: int, organization_id: int, country: str) -> Standing:
     """Direct acceptance first; an attestation counts for its partner only; an older version is outdated."""
-    current = current_version(country)
-    accepted = latest_acceptance(organization_id)
+    version, accepted, attested = db.session.execute(
+        sa.select(_current_version(country).scalar_subquery(), Acceptance, Attestation)
+        .select_from(Organization)
+        .outerjoin(Acceptance, Acceptance.organization_id == Organization.id)
+        .outerjoin(Attestation, (Attestation.customer_id == Organization.id) & (Attestation.partner_id == partner_id))
+        .where(Organization.id == organization_id)
+        .order_by(Acceptance.id.desc(), Attestation.id.desc())
+        .limit(1)
+    ).one_or_none() or (current_version(country), None, None)
+    current = version or 0
     if accepted is not None and accepted.version >= current:
         return Standing(AgreementState.ACCEPTED, accepted.accepted_by_name, accepted.accepted_at.date(), accepted.version, current)
-    attested = latest_attestation(partner_id, organization_id)
     if attested is not None:
         state = AgreementState.ATTESTED if attested.version >= current else AgreementState.OUTDATED
         name = f"{attested.first_name} {attested.last_name}"

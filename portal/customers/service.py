@@ -162,9 +162,8 @@ def first_admin(customer: Customer, *, by: Actor) -> User | None:
     organization = customer.organization
     if organization.added_by_id != by.organization_id or accounts.active_admins(organization.id, Side.CUSTOMER):
         return None
-    return db.session.scalar(
-        sa.select(User).where(User.organization_id == organization.id, User.state == UserState.INVITED).order_by(User.id).limit(1)
-    )
+    invited = sa.select(User).where(User.organization_id == organization.id, User.state == UserState.INVITED)
+    return db.session.scalar(invited.options(sa.orm.joinedload(User.activation_link)).order_by(User.id).limit(1))
 
 
 def invite_first_admin(customer: Customer, *, name: str, email: str, by: Actor, at: datetime) -> User:

@@ -28,7 +28,12 @@ P = Permission
 feature = Feature("customer_account", __name__, url_prefix="/customers/<uuid:customer_id>")
 SECTIONS = ("company", "billing", "contact", "profile")
 FORMS: dict[str, Any] = {"company": CompanyForm, "billing": BillingForm, "contact": ContactForm, "profile": ProfileForm}
-CHANGES: dict[str, Any] = {"company": service.change_company, "billing": service.change_billing, "contact": service.change_contact, "profile": service.change_profile}
+CHANGES: dict[str, Any] = {
+    "company": service.change_company,
+    "billing": service.change_billing,
+    "contact": service.change_contact,
+    "profile": service.change_profile,
+}
 
 
 @feature.get("/account", permission=P.CUSTOMER_READ)
@@ -103,10 +108,7 @@ def ask_for_agreement(customer_id: UUID) -> ResponseReturnValue:
 @feature.get("/activation", permission=P.CUSTOMER_ADD)
 def activation(customer_id: UUID) -> ResponseReturnValue:
     """How the first customer admin gets in (R16)."""
-    customer = queries.opened(customer_id)
-    admin = service.first_admin(customer, by=g.actor)
-    proposed = {} if admin else {"name": f"{customer.first_name} {customer.last_name}".strip(), "email": customer.email}
-    return page("customers/activation.html", **_activation(customer, FirstAdminForm(data=proposed)))
+    return page("customers/activation.html", **_activation(queries.opened(customer_id)))
 
 
 @feature.post("/activation", permission=P.CUSTOMER_ADD, limit=throttle.INVITATIONS)
@@ -133,12 +135,16 @@ def invite(customer_id: UUID) -> ResponseReturnValue:
     return see_other(url_for(".activation", customer_id=customer_id))
 
 
-def _activation(customer: Customer, form: FirstAdminForm) -> dict[str, Any]:
+def _activation(customer: Customer, form: FirstAdminForm | None = None) -> dict[str, Any]:
+    admin = service.first_admin(customer, by=g.actor)
+    if form is None:
+        proposed = {} if admin else {"name": f"{customer.first_name} {customer.last_name}".strip(), "email": customer.email}
+        form = FirstAdminForm(data=proposed)
     open_to_us = service.company_is_open_to(customer, g.actor)
     return {
         "customer": customer,
         "has_admin": not open_to_us and bool(accounts.active_admins(customer.customer_id or 0, Side.CUSTOMER)),
-        "admin": service.first_admin(customer, by=g.actor),
+        "admin": admin,
         "form": form if open_to_us else None,
         "just_added": "added" in request.args,
         "now": clock.now(),
@@ -189,7 +195,9 @@ def _form(customer: Customer, section: str) -> Any:
     version = _edition(customer, section)
     if section == "company":
         company = customer.organization
-        return CompanyForm.for_country(company.country, **{field.name: getattr(company, field.name) for field in fields(CompanyEntry) if field.name != "country"}, version=version)
+        return CompanyForm.for_country(
+            company.country, **{field.name: getattr(company, field.name) for field in fields(CompanyEntry) if field.name != "country"}, version=version
+        )
     filled = {**_part(customer, section), "version": version}
     if section == "billing":
         return BillingForm(data=filled, fixed_country=customer.country)

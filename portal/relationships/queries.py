@@ -111,6 +111,8 @@ def request_held(public_id: UUID, held: dict[str, int], actor: Actor | None, *, 
         statement = sa.select(RelationshipRequest).where(RelationshipRequest.public_id == public_id)
         if lock:
             statement = statement.with_for_update().execution_options(populate_existing=True)
+        else:
+            statement = statement.options(sa.orm.joinedload(RelationshipRequest.link), sa.orm.joinedload(RelationshipRequest.partner))
         request = db.session.scalar(statement)
         missing = NotHeld if actor is None else NotFound
         if request is None or request.link is None or request.state is RequestState.DRAFT:

@@ -8,7 +8,7 @@ from portal.agreements import service as agreements
 from portal.core import clock
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, scoped
-from tests.customers.test_account import also_customer_of, edit, logged, record, url
+from tests.customers.test_account import ONCE, also_customer_of, edit, logged, record, url
 from tests.support import mail, make
 
 SALES = "sales@atelier-nuage.example"
@@ -74,6 +74,7 @@ def test_today_is_the_users_own_day(people):
     assert "is attested" in page.flashes[0]
 
 
+@ONCE
 @pytest.mark.parametrize(("field", "value"), [("accepted_on", ""), ("accepted_on", "31.12.2025"), ("accepted_on", "2025-02-30"), ("email", "nobody"), ("first_name", "  "), ("last_name", "x" * 101)])
 def test_what_is_missing_or_wrong_is_said_beside_the_field(people, field, value):
     make.customer()
@@ -105,6 +106,7 @@ def test_a_reseller_may_not_attest_and_is_not_offered_it(people):
     reseller.post(agreement(), PERSON | {"accepted_on": "2025-01-01"}, 403)
 
 
+@ONCE
 @pytest.mark.parametrize("who", ["helpdesk@atelier-nuage.example", "billing@atelier-nuage.example"])
 def test_who_may_not_attest_is_not_offered_it(people, who):
     make.customer()
@@ -261,6 +263,7 @@ def test_a_mistyped_address_is_mended_by_inviting_somebody_else(people):
     activated(people, link_on(page))
 
 
+@ONCE
 @pytest.mark.parametrize("fields", [{"email": "nobody"}, {"name": " "}, {"email": ""}])
 def test_whom_to_invite_is_checked(people, fields):
     make.customer()
