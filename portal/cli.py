@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import psycopg
 import sqlalchemy as sa
 from flask import Flask
 
@@ -25,7 +26,12 @@ def main(arguments: list[str] | None = None) -> None:
         settings = config.from_environment(port=getattr(options, "port", None) or 8000)
     except config.ConfigurationError as problem:
         sys.exit(f"portal: {problem}")
-    sys.exit(options.run(settings, options))
+    try:
+        sys.exit(options.run(settings, options))
+    except (sa.exc.DBAPIError, psycopg.Error) as problem:
+        sys.exit(f"portal: the database: {str(getattr(problem, 'orig', problem)).strip()[:300]}. Does it answer, and is it migrated (portal migrate)?")
+    except OSError as problem:
+        sys.exit(f"portal: {problem}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,7 +129,14 @@ def _create_partner(settings: config.Settings, options: argparse.Namespace) -> i
             sys.exit(f"portal: a partner of domain {domain} is already here.")
         at = clock.now()
         partner = service.create_organization(
-            name=options.name, domain=domain, country=country, side=Side.PARTNER, partner_type=PartnerType(options.type), cloud=Cloud(options.cloud), by=PORTAL, at=at
+            name=options.name,
+            domain=domain,
+            country=country,
+            side=Side.PARTNER,
+            partner_type=PartnerType(options.type),
+            cloud=Cloud(options.cloud),
+            by=PORTAL,
+            at=at,
         )
         entry = service.Colleague(name=email.partition("@")[0], email=email, roles=[Role.GLOBAL_ADMIN])
         user = service.invite_user(partner, entry, by=PORTAL, at=at, mailed=settings.mail_server is not None)
@@ -174,8 +187,8 @@ def _doctor(settings: config.Settings, options: argparse.Namespace) -> int:
     else:
         findings.append(("configuration", False, "PORTAL_BASE_URL is plain http in production: passwords and links travel in the clear; put https in front"))
     with app.app_context():
-        findings.append(_finding("database", lambda: f"{db.engine.dialect.name}, revision {_revision() or 'none: run portal migrate'}"))
-        findings.append(_finding("clock", lambda: _clock_check()))
+        findings.append(_finding("database", _database_check))
+        findings.append(_finding("clock", _clock_check))
         findings.append(_finding("mail", lambda: _mail_check(settings)))
         findings.append(_finding("jobs", lambda: f"{app.extensions['jobs'].pending_count()} waiting"))
     free = shutil.disk_usage(settings.instance).free // 2**20
@@ -190,6 +203,14 @@ def _finding(name: str, check: Callable[[], str]) -> tuple[str, bool, str]:
         return name, True, check()
     except Exception as problem:
         return name, False, f"{type(problem).__name__}: {str(problem)[:200]}"
+
+
+def _database_check() -> str:
+    db.session.execute(sa.text("SELECT 1"))
+    revision = _revision()
+    if revision != head():
+        raise ValueError(f"revision {revision or 'none'}, not {head()}: run portal migrate")
+    return f"{db.engine.dialect.name}, revision {revision}"
 
 
 def _clock_check() -> str:
@@ -217,7 +238,9 @@ def _show_mail_link(settings: config.Settings, options: argparse.Namespace) -> i
     if settings.mail_server is not None:
         sys.exit("portal: a mail server is set; the link goes out by mail only.")
     with create_app(settings).app_context():
-        mail = db.session.scalar(sa.select(Mail).where(sa.func.lower(Mail.recipient) == options.address.casefold(), Mail.link_id.is_not(None)).order_by(Mail.id.desc()).limit(1))
+        mail = db.session.scalar(
+            sa.select(Mail).where(sa.func.lower(Mail.recipient) == options.address.casefold(), Mail.link_id.is_not(None)).order_by(Mail.id.desc()).limit(1)
+        )
         if mail is None:
             sys.exit("portal: no message with a link to this address.")
         print(personal(mail, mail.text))
@@ -260,7 +283,9 @@ def migrate(app: Flask) -> None:
     from flask_migrate import Migrate
 
     from portal.agreements import service
+    from portal.core import jobs
 
+    jobs.make_tables(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True, compare_type=True)
     with app.app_context(), writing():
         flask_migrate.upgrade()

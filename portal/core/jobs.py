@@ -175,7 +175,14 @@ def _make_huey(settings: Settings) -> Huey:
         settings.instance.mkdir(parents=True, exist_ok=True)
         return SqliteHuey(filename=str(settings.instance / "jobs.sqlite3"), **common)
     dsn = settings.database_url.replace("postgresql+psycopg://", "postgresql://")
-    return PostgresHuey(dsn=dsn, **common)
+    return PostgresHuey(dsn=dsn, create_tables=False, **common)
+
+
+def make_tables(app: Flask) -> None:
+    """The queue's own tables, where it lies in PostgreSQL: with the migrations, so that processes that start together need not."""
+    huey: Huey = app.extensions["jobs"]
+    if isinstance(huey, PostgresHuey):
+        huey.storage.initialize_schema()
 
 
 @every(minutes=1)

@@ -75,5 +75,11 @@ class AttestationForm(forms.Form):
     @classmethod
     def for_customer(cls, customer: Any) -> "AttestationForm":
         return cls(
-            data={"first_name": customer.first_name, "last_name": customer.last_name, "email": customer.email, "phone": customer.phone, "accepted_on": clock.now().astimezone(zone(g.actor.time_zone)).date()}
+            data={
+                "first_name": customer.first_name,
+                "last_name": customer.last_name,
+                "email": customer.email,
+                "phone": customer.phone,
+                "accepted_on": clock.now().astimezone(zone(g.actor.time_zone)).date(),
+            }
         )

@@ -108,7 +108,8 @@ def _new_draft(public_id: UUID, *, by: Actor, at: datetime) -> CustomerDraft:
 def my_drafts(by: Actor) -> list[Any]:
     return list(
         db.session.execute(
-            sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at).where(CustomerDraft.author_id == by.user_id, CustomerDraft.customer_public_id.is_(None))
+            sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at)
+            .where(CustomerDraft.author_id == by.user_id, CustomerDraft.customer_public_id.is_(None))
             .order_by(CustomerDraft.id.desc())
             .limit(10)
         )
@@ -147,7 +148,8 @@ def check(entry: AccountEntry, *, by: Actor) -> None:
 def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool, overridden: bool = False) -> Customer:
     """Submit: organization, record, first customer admin with an activation link, all or nothing (R16, R18)."""
     assert by.organization_id is not None
-    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())  # two drafts of one domain: one after the other
+    # Two drafts of one domain are submitted one after the other.
+    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())
     check(entry, by=by)
     if cautions(entry) and not overridden:
         raise Refused(_("Look at the warnings first, and say that it is right so."))

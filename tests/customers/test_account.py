@@ -129,7 +129,11 @@ def test_the_address_and_tax_number_follow_the_rules_of_the_country(people, coun
     """R10, R27"""
     make.customer()
 
-    page = edit(people(SALES), "company", status=422, country=country, **{"postal_code": "49000", **fields}) if country == "FR" else _moved(people(SALES), country, fields)
+    page = (
+        edit(people(SALES), "company", status=422, country=country, **{"postal_code": "49000", **fields})
+        if country == "FR"
+        else _moved(people(SALES), country, fields)
+    )
 
     assert wrong in page.errors, page.errors
     assert company().country == "FR"
@@ -262,7 +266,12 @@ def test_sections_open_side_by_side_do_not_get_in_each_others_way(people):
     sales = people(SALES)
     tabs = {section: sales.get(f"{account()}/{section}") for section in ("profile", "contact", "billing", "company")}
 
-    for section, fields in (("billing", {"name": "Sarrault"}), ("contact", {"first_name": "Ada"}), ("profile", {"notes": "x"}), ("company", {"street": "9 rue Haute"})):
+    for section, fields in (
+        ("billing", {"name": "Sarrault"}),
+        ("contact", {"first_name": "Ada"}),
+        ("profile", {"notes": "x"}),
+        ("company", {"street": "9 rue Haute"}),
+    ):
         sales.submit(tabs[section], f"{account()}/{section}", **fields)
 
     assert (record().name, record().first_name, record().notes) == ("Sarrault", "Ada", "x")

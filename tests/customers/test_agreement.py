@@ -75,7 +75,10 @@ def test_today_is_the_users_own_day(people):
 
 
 @ONCE
-@pytest.mark.parametrize(("field", "value"), [("accepted_on", ""), ("accepted_on", "31.12.2025"), ("accepted_on", "2025-02-30"), ("email", "nobody"), ("first_name", "  "), ("last_name", "x" * 101)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("accepted_on", ""), ("accepted_on", "31.12.2025"), ("accepted_on", "2025-02-30"), ("email", "nobody"), ("first_name", "  "), ("last_name", "x" * 101)],
+)
 def test_what_is_missing_or_wrong_is_said_beside_the_field(people, field, value):
     make.customer()
 

@@ -75,7 +75,9 @@ def test_a_customer_is_added_and_its_first_admin_invited(people):
     before = everything()
     sales = people(SALES)
 
-    review = fill(sales, domain=" https://www.Scierie-Vosges.example/contact ", email="  helene@scierie-vosges.example ", segment="nonprofit", tax_id="FR 40 303 265 045")
+    review = fill(
+        sales, domain=" https://www.Scierie-Vosges.example/contact ", email="  helene@scierie-vosges.example ", segment="nonprofit", tax_id="FR 40 303 265 045"
+    )
     assert review.h1 == "Review"
     for shown in ("Scierie des Vosges", "scierie-vosges.example", "88000", "Épinal", "Hélène Thiriet", "Nonprofit", "40303265045"):
         assert shown in review.text
@@ -314,7 +316,11 @@ def test_two_drafts_of_one_domain_at_the_same_moment_add_once(people, app):
     """R11, S29"""
     before = counted()
     reviews = {SALES: fill(people(SALES)), AGENT: fill(people(AGENT))}
-    done = at_once(app, [lambda who, email=email: who.client.post(reviews[email].form("#form")["action"], data=_sent(who, reviews[email])).status_code for email in reviews], *[lambda email=email: people(email) for email in reviews])
+    done = at_once(
+        app,
+        [lambda who, email=email: who.client.post(reviews[email].form("#form")["action"], data=_sent(who, reviews[email])).status_code for email in reviews],
+        *[lambda email=email: people(email) for email in reviews],
+    )
 
     assert sorted(done) == [303, 422]
     assert counted() == before + 1
@@ -366,7 +372,9 @@ def test_asking_for_domains_is_limited(people, monkeypatch):
     monkeypatch.setattr(throttle, "DOMAIN_PROBES", throttle.Limit("domain-probes", "2/hour"))
     sales = people(SALES)
     for domain in ("verrerie-odile.example", "nobody-has-this.example"):
-        sales.post("/customers/new", {**COMPANY, "country": "FR", "language": "en", "segment": "commercial", "domain": domain}, 422 if "odile" in domain else 303)
+        sales.post(
+            "/customers/new", {**COMPANY, "country": "FR", "language": "en", "segment": "commercial", "domain": domain}, 422 if "odile" in domain else 303
+        )
 
     page = sales.post("/customers/new", {**COMPANY, "country": "FR", "language": "en", "segment": "commercial"}, 429)
 
@@ -418,7 +426,9 @@ def test_ones_own_domain_is_no_customers(people):
 
 
 @ONCE
-@pytest.mark.parametrize(("changes", "said"), [({"name": "Test Company"}, "looks like a test"), ({"name": "SNCF"}, "acronym"), ({"street": "rue des Bois"}, "looks incomplete")])
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"name": "Test Company"}, "looks like a test"), ({"name": "SNCF"}, "acronym"), ({"street": "rue des Bois"}, "looks incomplete")]
+)
 def test_a_warning_is_overridden_knowingly_or_nothing_is_made(people, changes, said):
     """R12"""
     before = counted()
@@ -477,7 +487,9 @@ def test_who_may_not_add_is_refused(people, who):
 
 
 @ONCE
-@pytest.mark.parametrize("who", ["admin@atelier-nuage.example", "users@atelier-nuage.example", AGENT, "sales@relais-breton.example", "sales@grossiste-azur.example"])
+@pytest.mark.parametrize(
+    "who", ["admin@atelier-nuage.example", "users@atelier-nuage.example", AGENT, "sales@relais-breton.example", "sales@grossiste-azur.example"]
+)
 def test_who_may_add_adds(people, who):
     assert added(people, who).h1 == "Scierie des Vosges: First customer admin"
 

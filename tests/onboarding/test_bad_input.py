@@ -105,7 +105,7 @@ def test_an_exported_name_runs_nothing(people):
 
     text = people("agent@atelier-nuage.example").client.get("/customers/export?q=cmd").get_data(as_text=True)
 
-    assert ",'=cmd" in text or ',"\'=cmd' in text
+    assert ",'=cmd" in text or ",\"'=cmd" in text
 
 
 NUL_FORMS = [
@@ -140,7 +140,7 @@ def test_nul_bytes_in_a_section_break_nothing(people, section):
 NONSENSE = ["\x00", "a\x00b", "é" * 5000, "WyJcdWQ4MDAiLCAxXQ", "WzEwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMCwgMV0", "' OR 1=1 --", "%", "\\"]
 
 
-@pytest.mark.parametrize("path", ["/customers", "/customers/former", "/customers/new", "/customers/export"])
+@pytest.mark.parametrize("path", ["/customers", "/customers/former", "/customers/new"])
 def test_nonsense_in_a_query_string_breaks_nothing(people, path):
     """A NUL, half a character and a number beyond 64 bits as a position too."""
     agent = people("agent@atelier-nuage.example")
@@ -149,6 +149,14 @@ def test_nonsense_in_a_query_string_breaks_nothing(people, path):
         for value in NONSENSE:
             for sort in ("name", "newest") if name in ("after", "before") else ("name",):
                 assert agent.client.get(path, query_string={"sort": sort} | {name: value}).status_code == 200, (name, value)
+
+
+def test_nonsense_exports_what_it_finds(people):
+    agent = people("agent@atelier-nuage.example")
+
+    for name in ("q", "state", "agreement", "tag", "sort"):
+        for value in NONSENSE:
+            assert agent.client.get("/customers/export", query_string={name: value}).get_data()[:15] == b"\xef\xbb\xbfCustomer ID,"
 
 
 def test_a_long_search_finds_nothing_and_says_so(people):
@@ -193,7 +201,12 @@ def test_the_browser_gets_that_answer_from_a_real_server_too(people, engine):
             shutil.copy(f"{database.path}{suffix}", home / f"portal.sqlite3{suffix}")
     environment = {"PATH": os.environ["PATH"], "PORTAL_INSTANCE": str(home), "PORTAL_SECRET_KEY": "a secret for the tests, long enough to be one"}
     port = _free_port()
-    server = subprocess.Popen([sys.executable, "-m", "portal.cli", "serve", "--port", str(port), "--workers", "1", "--no-jobs"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "portal.cli", "serve", "--port", str(port), "--workers", "1", "--no-jobs"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         body = f"csrf_token={token}&name=".encode() + b"x" * 20_000_000
         headers = {"Cookie": f"portal={cookie.value}", "Content-Type": "application/x-www-form-urlencoded"}
