@@ -281,15 +281,19 @@ def _one_of_everything() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def stage():
-    """Nothing of what the table's requests do stays: the portal's commits are undone."""
+def world():
     database = databases.database(databases.ENGINES[0])
     database.fresh()
-    with database.app.app_context(), pytest.MonkeyPatch.context() as patch:
-        made = Stage(database.app)
-        patch.setattr(type(db.session()), "commit", lambda session: session.rollback())
-        yield made
+    with database.app.app_context():
+        yield Stage(database.app)
         db.session.remove()
+
+
+@pytest.fixture
+def stage(world, monkeypatch):
+    """Nothing of what the table's requests do stays: the portal's commits are undone."""
+    monkeypatch.setattr(type(db.session()), "commit", lambda session: session.rollback())
+    return world
 
 
 def mark(response: Any) -> str:

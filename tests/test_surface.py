@@ -16,9 +16,9 @@ from jinja2 import nodes
 from portal import cli, create_app
 from portal.core.db import Base, db
 from tests.support import databases
-from tests.test_access import LINES, PEOPLE, mark, stage
+from tests.test_access import LINES, PEOPLE, mark, stage, world
 
-__all__ = ["stage"]  # the fixture
+__all__ = ["stage", "world"]  # fixtures
 ROOT = Path(cli.ROOT)
 TEMPLATES = ROOT / "portal" / "templates"
 PAGES = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html"))

@@ -163,7 +163,8 @@ def _nothing_to_write(session: sa.orm.Session, *_: object) -> None:
 
 @event.listens_for(sa.orm.Session, "do_orm_execute")
 def _no_change(state: sa.orm.ORMExecuteState) -> None:
-    if (state.is_insert or state.is_update or state.is_delete) and state.session.info.get("read_only"):
+    textual = isinstance(state.statement, sa.TextClause) and not state.statement.text.lstrip().upper().startswith(("SELECT", "WITH"))
+    if (state.is_insert or state.is_update or state.is_delete or textual) and state.session.info.get("read_only"):
         raise RuntimeError("a safe request changes something")
 
 

@@ -85,9 +85,9 @@ def reviewing(page: Page) -> None:
 # name → who, address, what is done there
 PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "home": (SALES, "/", []),
-    "customers": (SALES, "/customers", [unfold]),
+    "customers": (SALES, "/customers?q=atelier", [unfold]),
     "customers-none": (SALES, "/customers?q=zzzz", []),
-    "customers-menu": (ADMIN, "/customers", [menu]),
+    "menu": (ADMIN, "/customers/former", [menu]),
     "former": (SALES, "/customers/former", []),
     "customer": (ADMIN, "/customers?q=tellier", [first_in_list]),
     "account-error": (SALES, "/customers?q=tellier", [first_in_list, press("Account", "link"), press("Edit: Billing", "link"), fill({"Billing company name": ""}), press("Save")]),
