@@ -66,9 +66,28 @@ def measured(engine: str, size: int) -> Rows:
         "PORTAL_INSTANCE": str(home), "PORTAL_DATABASE_URL": url, "PORTAL_SECRET_KEY": "a secret for the benchmark, long enough", "BENCH_DATABASE_URL": url, "BENCH_PARTNER": str(partner),
     }  # fmt: skip
     ours, bare = free_port(), free_port()
-    portal = subprocess.Popen([sys.executable, "-m", "portal.cli", "serve", "--port", str(ours), "--workers", "1", "--no-jobs"], env=environment, stdout=subprocess.DEVNULL)
+    portal = subprocess.Popen(
+        [sys.executable, "-m", "portal.cli", "serve", "--port", str(ours), "--workers", "1", "--no-jobs"], env=environment, stdout=subprocess.DEVNULL
+    )
     yardstick = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{bare}", "-k", "gthread", "--threads", "8", "--preload", "--log-level", "error", "--keep-alive", "30", "bench.bare:create()"], env=environment
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "-b",
+            f"127.0.0.1:{bare}",
+            "-k",
+            "gthread",
+            "--threads",
+            "8",
+            "--preload",
+            "--log-level",
+            "error",
+            "--keep-alive",
+            "30",
+            "bench.bare:create()",
+        ],
+        env=environment,
     )
     try:
         wait_for(ours, "/readyz")
@@ -181,7 +200,13 @@ def exported(client: "Client", size: int, pid: int) -> dict[str, object]:
     seconds = time.perf_counter() - start
     done.set()
     watcher.join()
-    return {"case": "export of all", "rows": lines, "rows per second": round(lines / seconds), "memory growth MB": round(max(0, peak - before) / 1024, 1), "resident MB": round(peak / 1024)}
+    return {
+        "case": "export of all",
+        "rows": lines,
+        "rows per second": round(lines / seconds),
+        "memory growth MB": round(max(0, peak - before) / 1024, 1),
+        "resident MB": round(peak / 1024),
+    }
 
 
 class Client:
@@ -255,7 +280,9 @@ def show(results: Rows) -> None:
     print(f"{'engine':9}{'customers':>10}  {'case':48}{'ms':>8}{'ratio':>7}{'cpu ms':>8}{'cpu r.':>7}  other")
     for row in results:
         other = ", ".join(f"{key} {value}" for key, value in row.items() if key not in ("engine", "customers", "case", "ms", "ratio", "cpu ms", "cpu ratio"))
-        print(f"{row['engine']:9}{row['customers']:>10}  {row['case']:48}{row.get('ms', ''):>8}{row.get('ratio', ''):>7}{row.get('cpu ms', ''):>8}{row.get('cpu ratio', ''):>7}  {other}")
+        print(
+            f"{row['engine']:9}{row['customers']:>10}  {row['case']:48}{row.get('ms', ''):>8}{row.get('ratio', ''):>7}{row.get('cpu ms', ''):>8}{row.get('cpu ratio', ''):>7}  {other}"
+        )
     print(f"peak memory of this benchmark itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
 
 

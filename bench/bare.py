@@ -24,7 +24,11 @@ def create() -> Flask:
             for pragma in ("journal_mode=WAL", "cache_size=-4000"):
                 connection.execute(f"PRAGMA {pragma}")
 
-    customer = sa.table("customer", *(sa.column(name) for name in ("id", "name", "name_key", "domain", "state", "agreement", "partner_id", "ended")), sa.column("public_id", sa.Uuid()))
+    customer = sa.table(
+        "customer",
+        *(sa.column(name) for name in ("id", "name", "name_key", "domain", "state", "agreement", "partner_id", "ended")),
+        sa.column("public_id", sa.Uuid()),
+    )
     columns = [customer.c[name] for name in ("id", "public_id", "name", "name_key", "domain", "state", "agreement")]
     statement = (
         sa.select(*columns)

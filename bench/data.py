@@ -14,8 +14,45 @@ from portal.core.db import db, uuid7
 from portal.core.words import normalise, search_text
 from portal.customers.models import Customer, CustomerTag, RelationshipState, Segment
 
-FIRST = ["Atelier", "Boulangerie", "Cabinet", "Domaine", "Établissements", "Fonderie", "Garage", "Hôtel", "Imprimerie", "Jardins", "Librairie", "Menuiserie", "Pharmacie", "Société", "Transports"]
-SECOND = ["Moreau", "Delacroix", "Brandt", "Köhler", "Ferraro", "Ibáñez", "Jansen", "Whitcombe", "Perret", "Lambert", "Novak", "Olsen", "Quesnel", "Rossi", "Schäfer", "Tanguy", "Urbain", "Vidal", "Weiß", "Zeller"]
+FIRST = [
+    "Atelier",
+    "Boulangerie",
+    "Cabinet",
+    "Domaine",
+    "Établissements",
+    "Fonderie",
+    "Garage",
+    "Hôtel",
+    "Imprimerie",
+    "Jardins",
+    "Librairie",
+    "Menuiserie",
+    "Pharmacie",
+    "Société",
+    "Transports",
+]
+SECOND = [
+    "Moreau",
+    "Delacroix",
+    "Brandt",
+    "Köhler",
+    "Ferraro",
+    "Ibáñez",
+    "Jansen",
+    "Whitcombe",
+    "Perret",
+    "Lambert",
+    "Novak",
+    "Olsen",
+    "Quesnel",
+    "Rossi",
+    "Schäfer",
+    "Tanguy",
+    "Urbain",
+    "Vidal",
+    "Weiß",
+    "Zeller",
+]
 THIRD = ["Nord", "Sud", "Ouest", "Est", "Centre", "Rive", "Plage", "Mont", "Val", "Port"]
 BATCH = 5000
 

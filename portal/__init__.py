@@ -125,4 +125,3 @@ def _logging(app: Flask) -> None:
     from portal.core import logs
 
     logs.init_app(app)
-

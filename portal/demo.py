@@ -97,7 +97,18 @@ _PLACES = {
 }  # fmt: skip
 _LANGUAGES = {"FR": "fr", "BE": "fr", "CH": "fr"}
 _REGIONS = {"IT": {"Torino": "TO", "Trieste": "TS"}, "ES": {"Madrid": "M", "Valencia": "V"}}
-_PEOPLE = ["Camille Renard", "Jonas Keller", "Giulia Rossi", "Lucía Romero", "Sander Visser", "Emma Clarke", "Noé Lambert", "Greta Huber", "Manon Fabre", "Pieter Maes"]
+_PEOPLE = [
+    "Camille Renard",
+    "Jonas Keller",
+    "Giulia Rossi",
+    "Lucía Romero",
+    "Sander Visser",
+    "Emma Clarke",
+    "Noé Lambert",
+    "Greta Huber",
+    "Manon Fabre",
+    "Pieter Maes",
+]
 _TAGS = ["VIP", "renewal 2027", "education offer", "migrated", "needs training", "monthly call"]
 
 
@@ -193,26 +204,53 @@ def _many_customers(at: datetime) -> None:
             if number % 3 == 0:
                 db.session.add(CustomerTag(partner_id=customer.partner_id, record_id=customer.id, tag=dice.choice(_TAGS)))
             if number in (7, 31, 58):
-                relationships.end_relationship(customer, typed_name=name, reason="Moved to another supplier.", by=actor("admin@atelier-nuage.example"), at=at - timedelta(days=number))
+                relationships.end_relationship(
+                    customer, typed_name=name, reason="Moved to another supplier.", by=actor("admin@atelier-nuage.example"), at=at - timedelta(days=number)
+                )
             if state is RelationshipState.ACTIVE and number % 9 == 2:
-                _delegated(customer, organization, days=dice.choice([90, 180, 365]), started=at - timedelta(days=dice.choice([20, 62, 85, 88])), extend=number % 2 == 0, by=sales)
+                _delegated(
+                    customer,
+                    organization,
+                    days=dice.choice([90, 180, 365]),
+                    started=at - timedelta(days=dice.choice([20, 62, 85, 88])),
+                    extend=number % 2 == 0,
+                    by=sales,
+                )
     with scoped(EVERYTHING):
         agreements.publish(country="BE", language="fr", body=body.replace("Contrat client", "Contrat client (Belgique)"), version=2, at=at - timedelta(days=12))
-    for domain, partner in (("hotel-des-dunes.example", "admin@studio-cumulus.example"), ("pecherie-marec.example", "sales@relais-breton.example"), ("comptoir-riviera.example", "sales@grossiste-azur.example")):
+    for domain, partner in (
+        ("hotel-des-dunes.example", "admin@studio-cumulus.example"),
+        ("pecherie-marec.example", "sales@relais-breton.example"),
+        ("comptoir-riviera.example", "sales@grossiste-azur.example"),
+    ):
         seller = actor(partner)
         with scoped(Scope(partner_id=seller.organization_id)):
             company = accounts.create_organization(
                 name=domain.partition(".")[0].replace("-", " ").title(), domain=domain, side=Side.CUSTOMER, country="FR", by=seller, at=at - timedelta(days=30),
                 added_by_id=seller.organization_id, street="1 rue du Port", postal_code="29900", city="Concarneau",
             )  # fmt: skip
-            enter_record(company, partner_id=seller.organization_id or 0, state=RelationshipState.ACTIVE, by=seller, at=at - timedelta(days=30), email=f"contact@{domain}")
+            enter_record(
+                company,
+                partner_id=seller.organization_id or 0,
+                state=RelationshipState.ACTIVE,
+                by=seller,
+                at=at - timedelta(days=30),
+                email=f"contact@{domain}",
+            )
     federal = actor("admin@potomac-stratus.example")
     with scoped(Scope(partner_id=federal.organization_id)):
         bureau = accounts.create_organization(
             name="Harbor Survey Bureau", domain="harbor-survey.example", side=Side.CUSTOMER, cloud=Cloud.US_GOVERNMENT, country="US", by=federal,
             at=at - timedelta(days=60), added_by_id=federal.organization_id, street="400 Water Street SW", postal_code="20024", city="Washington", region="DC",
         )  # fmt: skip
-        enter_record(bureau, partner_id=federal.organization_id or 0, state=RelationshipState.ACTIVE, by=federal, at=at - timedelta(days=60), email="it@harbor-survey.example")
+        enter_record(
+            bureau,
+            partner_id=federal.organization_id or 0,
+            state=RelationshipState.ACTIVE,
+            by=federal,
+            at=at - timedelta(days=60),
+            email="it@harbor-survey.example",
+        )
 
 
 def _delegated(customer: Customer, organization: Organization, *, days: int, started: datetime, extend: bool, by: Actor) -> DelegatedAdministration:
@@ -230,7 +268,11 @@ def _answers(at: datetime) -> None:
     sales, admin = actor("sales@atelier-nuage.example"), actor("admin@atelier-nuage.example")
     with scoped(Scope(partner_id=sales.organization_id)):
         plain = {"delegated_administration": False, "language": "fr"}
-        waiting = [("direction@scierie-vosges.example", "Scierie des Vosges", 3), ("it@clinique-arvor.example", "Clinique d'Arvor", 12), ("gerance@moulin-bleu.example", "Moulin Bleu", 27)]
+        waiting = [
+            ("direction@scierie-vosges.example", "Scierie des Vosges", 3),
+            ("it@clinique-arvor.example", "Clinique d'Arvor", 12),
+            ("gerance@moulin-bleu.example", "Moulin Bleu", 27),
+        ]
         for address, company, days in waiting:
             request = relationships.draft_request(RequestEntry(address, company, **plain), by=sales, at=at - timedelta(days=days))  # type: ignore[arg-type]
             relationships.send_request(request, way=SendingWay.PORTAL, by=sales, at=at - timedelta(days=days))
@@ -245,7 +287,9 @@ def _answers(at: datetime) -> None:
             request = relationships.draft_request(RequestEntry(address, company, **plain), by=sales, at=when)  # type: ignore[arg-type]
             relationships.send_request(request, way=SendingWay.COPY, by=sales, at=when)
             if action == "decline":
-                relationships.decline_request(request, reason="We already work with somebody.", by=Actor(user_id=None, name=address, email=address), at=when + timedelta(days=2))
+                relationships.decline_request(
+                    request, reason="We already work with somebody.", by=Actor(user_id=None, name=address, email=address), at=when + timedelta(days=2)
+                )
             elif action == "revoke":
                 relationships.revoke_request(request, by=sales, at=when + timedelta(days=1))
         tellier = _organization("maison-tellier.example")
@@ -253,7 +297,12 @@ def _answers(at: datetime) -> None:
         request = relationships.draft_request(entry, by=sales, at=at - timedelta(days=70), named=tellier, purpose=RequestPurpose.EXTEND)
         _mark_answered(request, RequestState.ACCEPTED, at=at - timedelta(days=69))
         delegation.grant(request, tellier, by=actor("admin@maison-tellier.example"), at=at - timedelta(days=69))
-        accounts.invite_user(_organization(ATELIER), accounts.Colleague("Malo Guivarch", "malo@atelier-nuage.example", [Role.HELPDESK_AGENT], "fr"), by=admin, at=at - timedelta(days=1))
+        accounts.invite_user(
+            _organization(ATELIER),
+            accounts.Colleague("Malo Guivarch", "malo@atelier-nuage.example", [Role.HELPDESK_AGENT], "fr"),
+            by=admin,
+            at=at - timedelta(days=1),
+        )
         gone = _user(_organization(ATELIER), "ancien@atelier-nuage.example", "Pierrick Le Bihan", Role.SALES_AGENT, "", at=at - timedelta(days=300))
         db.session.flush()
         accounts.deactivate(gone, by=admin, at=at - timedelta(days=50))
@@ -277,7 +326,9 @@ def _companies(dice: random.Random) -> Iterable[tuple[str, str, str]]:
     seen: set[str] = set()
     for country in countries:
         while True:
-            name = f"{dice.choice(_TRADES[country])} {dice.choice(_NAMES[country])}" + (f" {dice.choice(['& Fils', 'SARL', 'Sud', 'Ouest', 'Nord', 'et Associés'])}" if country == "FR" and dice.random() < 0.5 else "")
+            name = f"{dice.choice(_TRADES[country])} {dice.choice(_NAMES[country])}" + (
+                f" {dice.choice(['& Fils', 'SARL', 'Sud', 'Ouest', 'Nord', 'et Associés'])}" if country == "FR" and dice.random() < 0.5 else ""
+            )
             domain = f"{_slug(name)}.example"
             if domain not in seen:
                 break

@@ -38,21 +38,42 @@ def already_known(address: str, *, organization_id: int | None, language: str | 
 def reset(user: User, *, at: datetime, by: Actor | None = None) -> None:
     """`by` is somebody who looks after this person; without, it was wished for on the page."""
     outbox.post(
-        "accounts/reset", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, link=user.reset_link, path="/forgotten-password/",
-        reply_to=(by.name, by.email) if by else None, name=user.name, sender=by.name if by else "", organization=by.organization_name if by else "",
+        "accounts/reset",
+        to=user.email,
+        organization_id=user.organization_id,
+        at=at,
+        in_language=user.language,
+        link=user.reset_link,
+        path="/forgotten-password/",
+        reply_to=(by.name, by.email) if by else None,
+        name=user.name,
+        sender=by.name if by else "",
+        organization=by.organization_name if by else "",
     )
 
 
 def password_changed(user: User, *, at: datetime) -> None:
     outbox.post(
-        "accounts/password_changed", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, name=user.name, at_moment=at,
+        "accounts/password_changed",
+        to=user.email,
+        organization_id=user.organization_id,
+        at=at,
+        in_language=user.language,
+        name=user.name,
+        at_moment=at,
         zone=user.time_zone,
     )
 
 
 def roles_changed(user: User, *, by: Actor, at: datetime) -> None:
     outbox.post(
-        "accounts/roles_changed", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, name=user.name, changer=by.name,
+        "accounts/roles_changed",
+        to=user.email,
+        organization_id=user.organization_id,
+        at=at,
+        in_language=user.language,
+        name=user.name,
+        changer=by.name,
         partner=by.organization_name if by.organization_id != user.organization_id else "",
         roles=[queries.ROLE_NAMES[role] for role in queries.ROLE_NAMES if role in user.roles],
     )

@@ -62,9 +62,7 @@ class User(Public, Versioned, Base):
 
     __tablename__ = "user"
     __table_args__ = (
-        sa.Index(
-            "uq_user_email_key", "email_key", unique=True, sqlite_where=sa.text("state <> 'invited'"), postgresql_where=sa.text("state <> 'invited'")
-        ),
+        sa.Index("uq_user_email_key", "email_key", unique=True, sqlite_where=sa.text("state <> 'invited'"), postgresql_where=sa.text("state <> 'invited'")),
         sa.Index("ix_user_email_key", "email_key"),
         sa.Index("ix_user_organization_name", "organization_id", "name_key", "id"),
     )

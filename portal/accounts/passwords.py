@@ -55,7 +55,11 @@ def _hasher() -> argon2.PasswordHasher:
 
 @functools.cache
 def _hasher_for(cost: str) -> argon2.PasswordHasher:
-    return argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1) if cost == "test" else argon2.PasswordHasher(time_cost=2, memory_cost=47104, parallelism=1)
+    return (
+        argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        if cost == "test"
+        else argon2.PasswordHasher(time_cost=2, memory_cost=47104, parallelism=1)
+    )
 
 
 @functools.cache

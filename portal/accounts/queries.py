@@ -227,7 +227,16 @@ def sessions_of(user_id: int) -> list[Any]:
 
 def outbox(organization_id: int, query: ListQuery) -> Page:
     statement: Any = sa.select(
-        Mail.id, Mail.public_id, Mail.created_at, Mail.recipient, Mail.subject, Mail.state, Mail.sent_at, Mail.attempts, Mail.error, Mail.uncertain,
+        Mail.id,
+        Mail.public_id,
+        Mail.created_at,
+        Mail.recipient,
+        Mail.subject,
+        Mail.state,
+        Mail.sent_at,
+        Mail.attempts,
+        Mail.error,
+        Mail.uncertain,
         Mail.next_attempt_at,
     ).where(Mail.organization_id == organization_id)
     for word in query.words.split():

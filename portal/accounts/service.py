@@ -95,7 +95,9 @@ def create_organization(
     db.session.add(organization)
     db.session.flush()
     customer = audit.Customer(organization.id, name) if side is Side.CUSTOMER else None
-    audit.record("organization.created", by=by, at=at, customer=customer, seen_by=(organization.id,), after={"name": name, "domain": domain, "country": country})
+    audit.record(
+        "organization.created", by=by, at=at, customer=customer, seen_by=(organization.id,), after={"name": name, "domain": domain, "country": country}
+    )
     return organization
 
 
@@ -254,7 +256,14 @@ def become_active(user: User, *, at: datetime) -> None:
     user.state, user.state_at = UserState.ACTIVE, at
     db.session.flush()
     organization = user.organization
-    audit.record("user.activated", by=_as_actor(user), at=at, customer=_as_customer(organization), seen_by=(organization.id, organization.added_by_id), after={"person": user.email})
+    audit.record(
+        "user.activated",
+        by=_as_actor(user),
+        at=at,
+        customer=_as_customer(organization),
+        seen_by=(organization.id, organization.added_by_id),
+        after={"person": user.email},
+    )
     if user.roles & {Role.GLOBAL_ADMIN, Role.CUSTOMER_ADMIN}:
         prove_domain(user, at=at)
     emit(UserActivated(user, at))
@@ -270,7 +279,14 @@ def prove_domain(user: User, *, at: datetime) -> None:
         return
     organization.domain_proven_at = at
     db.session.flush()
-    audit.record("organization.domain_proven", by=_as_actor(user), at=at, customer=_as_customer(organization), seen_by=(organization.id, organization.added_by_id), after={"domain": domain})
+    audit.record(
+        "organization.domain_proven",
+        by=_as_actor(user),
+        at=at,
+        customer=_as_customer(organization),
+        seen_by=(organization.id, organization.added_by_id),
+        after={"domain": domain},
+    )
     emit(DomainProven(organization, at))
 
 
@@ -305,7 +321,9 @@ def open_session(user: User, *, at: datetime, device: str, address: str) -> str:
     """A new session; returns the token for the cookie (S21: 256 bits), of which only the hash is kept."""
     token = secrets.token_urlsafe(32)
     db.session.add(
-        UserSession(user_id=user.id, token_hash=hashlib.sha256(token.encode()).hexdigest(), created_at=at, last_seen_at=at, device=device[:200], address=address[:64])
+        UserSession(
+            user_id=user.id, token_hash=hashlib.sha256(token.encode()).hexdigest(), created_at=at, last_seen_at=at, device=device[:200], address=address[:64]
+        )
     )
     audit.record("session.opened", by=_as_actor(user), at=at, seen_by=(user.organization_id,), after={"address": address})
     return token
@@ -515,10 +533,15 @@ def _record(action: str, user: User, *, by: Actor, at: datetime, before: dict[st
 
 
 def _as_actor(user: User) -> Actor:
-    return Actor(user_id=user.id, name=user.name, email=user.email, organization_id=user.organization_id, organization_name=user.organization.name, side=user.organization.side)
+    return Actor(
+        user_id=user.id,
+        name=user.name,
+        email=user.email,
+        organization_id=user.organization_id,
+        organization_name=user.organization.name,
+        side=user.organization.side,
+    )
 
 
 def _as_customer(organization: Organization) -> audit.Customer | None:
     return audit.Customer(organization.id, organization.name) if organization.side is Side.CUSTOMER else None
-
-

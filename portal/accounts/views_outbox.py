@@ -42,7 +42,9 @@ def show(mail_id: UUID) -> ResponseReturnValue:
     text = outbox.personal(mail, mail.text, hidden=_hidden())
     paragraphs = [block.split("\n") for block in text.strip().split("\n\n")]
     reply_to = str(make_header(decode_header(mail.reply_to or "")))
-    return page("accounts/mail.html", mail=mail, reply_to=reply_to, paragraphs=paragraphs, states=STATES, waits=_waits(), hidden=_hidden() and mail.link is not None)
+    return page(
+        "accounts/mail.html", mail=mail, reply_to=reply_to, paragraphs=paragraphs, states=STATES, waits=_waits(), hidden=_hidden() and mail.link is not None
+    )
 
 
 @feature.post("/<uuid:mail_id>/sending", permission=Permission.OUTBOX_READ)

@@ -46,9 +46,7 @@ class AttestationEntry:
 
 def publish(*, country: str, language: str, body: str, at: datetime, version: int | None = None) -> AgreementText:
     """A new version for this country ('' for the rest) and language."""
-    newest = db.session.scalar(
-        sa.select(sa.func.max(AgreementText.version)).where(AgreementText.country == country, AgreementText.language == language)
-    )
+    newest = db.session.scalar(sa.select(sa.func.max(AgreementText.version)).where(AgreementText.country == country, AgreementText.language == language))
     text = AgreementText(country=country, language=language, version=version or (newest or 0) + 1, body=body.strip() + "\n", published_at=at)
     db.session.add(text)
     db.session.flush()
@@ -94,6 +92,8 @@ def accept(organization: Organization, *, language: str, by: Actor, at: datetime
     db.session.add(row)
     db.session.flush()
     customer = audit.Customer(organization.id, organization.name)
-    audit.record("agreement.accepted", by=by, at=at, customer=customer, seen_by=(organization.id, *partners), after={"version": text.version, "language": text.language})
+    audit.record(
+        "agreement.accepted", by=by, at=at, customer=customer, seen_by=(organization.id, *partners), after={"version": text.version, "language": text.language}
+    )
     emit(AgreementChanged(organization, None))
     return row

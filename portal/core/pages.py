@@ -86,4 +86,3 @@ def shell() -> dict[str, Any]:
         "this_url": request.full_path.rstrip("?"),
         "oob": False,
     }
-

@@ -273,7 +273,12 @@ def _broken(error: Exception) -> Response:
     db.session.rollback()
     if current_app.testing:
         raise error
-    return error_response(500, _("Something went wrong"), _("The portal made a mistake and saved nothing. Try again; if it stays, tell your administrator this reference."), reference=reference)
+    return error_response(
+        500,
+        _("Something went wrong"),
+        _("The portal made a mistake and saved nothing. Try again; if it stays, tell your administrator this reference."),
+        reference=reference,
+    )
 
 
 def _know_actor() -> None:
@@ -282,5 +287,3 @@ def _know_actor() -> None:
             g.actor = current_user._get_current_object() if current_user.is_authenticated else None
         except sa.exc.SQLAlchemyError:
             g.actor = None
-
-

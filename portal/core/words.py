@@ -53,9 +53,7 @@ _FILLER_WORDS = _set(
 
 _FORMULA_STARTS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
 
-_NOT_A_STREET = frozenset(
-    {"", "inconnu", "inconnue", "non applicable", "not applicable", "sans objet", "unknown", "xxxxx"}
-)
+_NOT_A_STREET = frozenset({"", "inconnu", "inconnue", "non applicable", "not applicable", "sans objet", "unknown", "xxxxx"})
 # Countries where many good addresses have no house number.
 _UNNUMBERED = _set("AE BH BS BW CR GB GG GH GY IE IM IN JE JM KE KW LK NG NI OM PK QA SA TT UG YE ZW")
 
@@ -69,9 +67,7 @@ _SHARED_DOMAINS = _set(
 )
 
 # Families sold under many endings: outlook.fr, yahoo.co.uk.
-_FREE_MAIL_FAMILY = re.compile(
-    r"(?:aol|gmx|hotmail|live|outlook|rocketmail|yahoo|yandex)\.(?:com?\.)?(?:com|net|[a-z]{2})"
-)
+_FREE_MAIL_FAMILY = re.compile(r"(?:aol|gmx|hotmail|live|outlook|rocketmail|yahoo|yandex)\.(?:com?\.)?(?:com|net|[a-z]{2})")
 _FREE_MAIL = _set(
     """126.com 163.com 139.com 189.cn abv.bg aliceadsl.fr alice.it arcor.de att.net
     bbox.fr bell.net bellsouth.net bigpond.com bk.ru bluemail.ch bluewin.ch bol.com.br btinternet.com

@@ -21,8 +21,15 @@ def first_admin(customer: Customer, admin: User, *, at: datetime) -> None:
     )
     for user in db.session.scalars(statement).unique():
         outbox.post(
-            "customers/first_admin", to=user.email, organization_id=customer.partner_id, at=at, in_language=user.language, customer=customer.name,
-            person=admin.name, email=admin.email, customer_id=customer.public_id,
+            "customers/first_admin",
+            to=user.email,
+            organization_id=customer.partner_id,
+            at=at,
+            in_language=user.language,
+            customer=customer.name,
+            person=admin.name,
+            email=admin.email,
+            customer_id=customer.public_id,
         )
 
 
@@ -30,6 +37,13 @@ def agreement_wanted(customer: Customer, admins: list[int], *, by: Actor, at: da
     """To the customer's admins: please read and accept the agreement."""
     for user in db.session.scalars(sa.select(User).where(User.id.in_(admins)).limit(20)).unique():
         outbox.post(
-            "customers/agreement_wanted", to=user.email, organization_id=customer.partner_id, at=at, in_language=user.language, reply_to=(by.name, by.email),
-            name=user.name, partner=by.organization_name, person=by.name,
+            "customers/agreement_wanted",
+            to=user.email,
+            organization_id=customer.partner_id,
+            at=at,
+            in_language=user.language,
+            reply_to=(by.name, by.email),
+            name=user.name,
+            partner=by.organization_name,
+            person=by.name,
         )

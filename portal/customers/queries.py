@@ -152,7 +152,9 @@ def partners_of(organization_id: int) -> list[Any]:
     """For the customer's side: its records with all partners and the partners' names."""
     return list(
         db.session.execute(
-            sa.select(Customer.partner_id, Customer.state, Customer.started_at, Customer.ended_at, Organization.name, Organization.public_id, Organization.domain)
+            sa.select(
+                Customer.partner_id, Customer.state, Customer.started_at, Customer.ended_at, Organization.name, Organization.public_id, Organization.domain
+            )
             .join(Organization, Organization.id == Customer.partner_id)
             .where(Customer.customer_id == organization_id, Customer.state != RelationshipState.PENDING)
             .order_by(Customer.ended, Organization.name)

@@ -270,7 +270,9 @@ def _other_claims_yield(event: DomainProven) -> None:
             if known is not None:
                 continue
             if customer.state is RelationshipState.ACTIVE:
-                RELATIONSHIP.apply(customer, "yield", by=PORTAL, at=event.at, customer=customer.logged, seen_by=(customer.partner_id,), details={"domain": proven.domain})
+                RELATIONSHIP.apply(
+                    customer, "yield", by=PORTAL, at=event.at, customer=customer.logged, seen_by=(customer.partner_id,), details={"domain": proven.domain}
+                )
             customer.customer_id, customer.public_id = proven.id, proven.public_id
             customer.agreement = AgreementState.MISSING
             _rekey(customer, proven)

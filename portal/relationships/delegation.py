@@ -89,7 +89,15 @@ def run_out(*, at: datetime) -> int:
                 while row.ends_at <= at:
                     row.ends_at += timedelta(days=EXTENSION_DAYS)
                 row.reminded_days = None
-                audit.record("delegated_administration.extended", by=PORTAL, at=at, customer=logged, seen_by=seen_by, before={"ends_at": before}, after={"ends_at": row.ends_at})
+                audit.record(
+                    "delegated_administration.extended",
+                    by=PORTAL,
+                    at=at,
+                    customer=logged,
+                    seen_by=seen_by,
+                    before={"ends_at": before},
+                    after={"ends_at": row.ends_at},
+                )
                 mails.delegation_extended(row, customer, at=at)
             else:
                 DELEGATION.apply(row, "end", by=PORTAL, at=at, customer=logged, seen_by=seen_by)

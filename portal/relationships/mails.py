@@ -32,8 +32,15 @@ def request(row: RelationshipRequest, *, by: Actor, at: datetime) -> None:
 def accepted(row: RelationshipRequest, customer: Customer, *, by: Actor, at: datetime, reinstated: bool) -> None:
     _to_author(row, "accepted", at, customer=customer.name, customer_id=customer.public_id, person=by.name, email=by.email, reinstated=reinstated)
     outbox.post(
-        "relationships/receipt", to=by.email, organization_id=by.organization_id, at=at, in_language=by.language, name=by.name,
-        partner=row.partner.name, request_id=row.public_id, delegated=row.delegated_administration,
+        "relationships/receipt",
+        to=by.email,
+        organization_id=by.organization_id,
+        at=at,
+        in_language=by.language,
+        name=by.name,
+        partner=row.partner.name,
+        request_id=row.public_id,
+        delegated=row.delegated_administration,
     )
 
 
@@ -89,7 +96,16 @@ def _to_customer_admins(row: DelegatedAdministration, kind: str, at: datetime, *
     partner = db.session.get_one(Organization, row.partner_id)
     assert row.customer_id is not None
     for user in _admins(row.customer_id, Role.CUSTOMER_ADMIN):
-        outbox.post(f"relationships/{kind}", to=user.email, organization_id=row.customer_id, at=at, in_language=user.language, name=user.name, partner=partner.name, **context)
+        outbox.post(
+            f"relationships/{kind}",
+            to=user.email,
+            organization_id=row.customer_id,
+            at=at,
+            in_language=user.language,
+            name=user.name,
+            partner=partner.name,
+            **context,
+        )
 
 
 def _admins(organization_id: int, role: Role, *, also: int | None = None) -> list[User]:

@@ -23,7 +23,9 @@ FILTERS = {"state": list(RequestState)}
 
 def requests(query: ListQuery) -> Page:
     R = RelationshipRequest
-    statement: Any = sa.select(R.id, R.public_id, R.email, R.organization, R.state, R.state_at, R.sent_at, R.expires_at, R.created_at, R.delegated_administration, R.author_name)
+    statement: Any = sa.select(
+        R.id, R.public_id, R.email, R.organization, R.state, R.state_at, R.sent_at, R.expires_at, R.created_at, R.delegated_administration, R.author_name
+    )
     if "state" in query.filters:
         statement = statement.where(R.state == RequestState(query.filters["state"]))
     for word in query.words.split():

@@ -119,7 +119,13 @@ def draft_request(
     )
     db.session.add(request)
     db.session.flush()
-    audit.record("relationship_request.drafted", by=by, at=at, customer=_logged(request), after={"email": request.email, "delegated_administration": request.delegated_administration})
+    audit.record(
+        "relationship_request.drafted",
+        by=by,
+        at=at,
+        customer=_logged(request),
+        after={"email": request.email, "delegated_administration": request.delegated_administration},
+    )
     return request
 
 
@@ -191,7 +197,9 @@ def send_again(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: 
         raise Refused(_("Only a request that waits for its answer can be sent again."))
     tokens.renew(request.link, at=at, lifetime=LINK_LASTS)
     request.expires_at, request.sending_way, request.reminded_at = request.link.expires_at, way, None
-    audit.record("relationship_request.sent_again", by=by, at=at, customer=_logged(request), seen_by=_told(request), after={"email": request.email, "way": way.value})
+    audit.record(
+        "relationship_request.sent_again", by=by, at=at, customer=_logged(request), seen_by=_told(request), after={"email": request.email, "way": way.value}
+    )
     if way is SendingWay.PORTAL:
         mails.request(request, by=by, at=at)
 
@@ -400,7 +408,9 @@ def end_relationship(customer: Customer, *, typed_name: str, reason: str, by: Ac
     granted = queries.delegation_of(customer.customer_id, lock=True)
     if granted is not None:
         delegation.end(granted, customer, by=by, at=at)
-    for request in db.session.scalars(sa.select(RelationshipRequest).where(RelationshipRequest.customer_id == customer.customer_id, RelationshipRequest.state == RequestState.SENT)):
+    for request in db.session.scalars(
+        sa.select(RelationshipRequest).where(RelationshipRequest.customer_id == customer.customer_id, RelationshipRequest.state == RequestState.SENT)
+    ):
         revoke_request(request, by=by, at=at)
     db.session.flush()
     emit(RelationshipEnded(customer, by, at))

@@ -55,8 +55,13 @@ ROLE_MEANINGS = {
 def draft(*, language: str, purpose: RequestPurpose, partner: str, author: str, organization: str, delegated: bool, days: int | None) -> tuple[str, str]:
     """Subject and text of a request from the template in this language (R20); the text holds `{link}` once."""
     context = {
-        "purpose": purpose.value, "partner": partner.replace(LINK, ""), "author": author.replace(LINK, ""),
-        "organization": organization.replace(LINK, ""), "delegated": delegated, "days": days, "link": LINK,
+        "purpose": purpose.value,
+        "partner": partner.replace(LINK, ""),
+        "author": author.replace(LINK, ""),
+        "organization": organization.replace(LINK, ""),
+        "delegated": delegated,
+        "days": days,
+        "link": LINK,
     }
     with speaking(language):
         subject = render_template("mail/relationships/request/subject.txt", **context)

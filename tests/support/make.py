@@ -41,7 +41,9 @@ def customer(
             name=name, domain=domain, side=Side.CUSTOMER, country=country, cloud=who.cloud, by=who, at=at, added_by_id=who.organization_id,
             street="3 rue Basse", postal_code="49000", city="Angers",
         )  # fmt: skip
-        made = enter_record(company, partner_id=who.organization_id or 0, state=RelationshipState(state), by=who, at=at, **{"email": f"contact@{domain}", **details})
+        made = enter_record(
+            company, partner_id=who.organization_id or 0, state=RelationshipState(state), by=who, at=at, **{"email": f"contact@{domain}", **details}
+        )
         db.session.commit()
     return _fresh(made)
 

@@ -106,7 +106,9 @@ class Visitor:
         assert page.status == status, f"{page.status} instead of {status}: {page!r} {page.response.location or ''}"
         return page
 
-    def submit(self, page: Page, form: str | None = None, button: str | None = None, status: int = 200, *, htmx: bool = False, target: str = "form", **fields: Any) -> Page:
+    def submit(
+        self, page: Page, form: str | None = None, button: str | None = None, status: int = 200, *, htmx: bool = False, target: str = "form", **fields: Any
+    ) -> Page:
         """Fill in and send the form that is on the page, then follow where it leads. `button` is a submit button's value or text."""
         element = page.form(form)
         values = _filled(element, button)
@@ -114,7 +116,11 @@ class Visitor:
         for name, value in fields.items():
             assert name in names, f"no field {name} in the form: {sorted(names)}"
             values = [(key, old) for key, old in values if key != name]
-            values += [(name, item) for item in (value if isinstance(value, list | tuple) and not _is_file(value) else [value]) if item is not None and item is not False]
+            values += [
+                (name, item)
+                for item in (value if isinstance(value, list | tuple) and not _is_file(value) else [value])
+                if item is not None and item is not False
+            ]
         action = urljoin(page.url, str(element.get("action") or page.url))
         data: dict[str, Any] = {}
         for name, value in values:
@@ -124,7 +130,9 @@ class Visitor:
             response = self.client.get(action, query_string=data, headers=_headers(htmx, target))
         else:
             assert data.get("csrf_token"), f"the form to {action} carries no token"
-            response = self.client.post(action, data=data, headers=_headers(htmx, target), content_type="multipart/form-data" if element.get("enctype") else None)
+            response = self.client.post(
+                action, data=data, headers=_headers(htmx, target), content_type="multipart/form-data" if element.get("enctype") else None
+            )
         result = Page(response, action, fragment=htmx) if htmx else self._followed(response, action)
         assert result.status == status, f"{result.status} instead of {status}: {result!r}"
         return result

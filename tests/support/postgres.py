@@ -41,7 +41,9 @@ class Cluster:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([self.bin / program, *arguments], user=self.user, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", text=True)
+        done = subprocess.run(
+            [self.bin / program, *arguments], user=self.user, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", text=True
+        )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stdout[-2000:]}")
 
