@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, SelectField
 from wtforms.validators import InputRequired, Length
-from wtforms.widgets import Select, TextInput
+from wtforms.widgets import TextInput
 
 from portal.accounts import queries
 from portal.accounts.passwords import SHORTEST
@@ -38,7 +38,7 @@ class region_field(SelectField):
 
     def offer(self, choices: list[tuple[str, str]]) -> None:
         if choices:
-            self.choices, self.widget = [("", _("Choose…")), *choices], Select()
+            self.choices, self.widget = [("", _("Choose…")), *choices], forms.HouseSelect()
         else:
             self.choices, self.widget = [], TextInput()
 

@@ -1,5 +1,6 @@
 """Form base class, house fields and validators: the shape of input, and messages that say what to do."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -7,8 +8,10 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from markupsafe import Markup
 from wtforms import BooleanField, DateField, HiddenField, IntegerField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
+from wtforms.widgets import Select
 
 from portal.core import words
 from portal.core.errors import Refused, Stale
@@ -143,7 +146,21 @@ def select(label: Any, choices: Any, *, required: bool = True, hint: Any = "", a
         render_kw=_attributes(autocomplete=autocomplete),
         validate_choice=True,
         invalid_choice_message=NOT_LISTED,  # type: ignore[call-arg]  # newer than the stubs
+        widget=HouseSelect(),
     )
+
+
+class HouseSelect(Select):
+    """A list whose options are made once: those of countries are many, and the same on every page."""
+
+    @classmethod
+    def render_option(cls, choice: Any, **kwargs: Any) -> Markup:
+        return _option(str(choice.value), str(choice.label), bool(choice.selected))
+
+
+@functools.lru_cache(maxsize=4096)
+def _option(value: str, label: str, selected: bool) -> Markup:
+    return Markup('<option value="{}"{}>{}</option>').format(value, Markup(" selected") if selected else "", label)
 
 
 def checkbox(label: Any, *, hint: Any = "", default: bool = False) -> Any:

@@ -28,6 +28,7 @@ class AccountForm(CompanyForm):
     email = forms.email(_l("E-mail address"), autocomplete="off", hint=_l("This person becomes the first customer admin."))
     phone = forms.phone(_l("Telephone"), autocomplete="off")
     language = forms.select(_l("Language"), languages, hint=_l("For messages to the customer."))
+    order = forms.hidden()  # when this was sent, set by the script: saves may overtake each other on the way
     segment = forms.select(_l("Segment"), lambda: [(segment.value, str(name)) for segment, name in SEGMENT_NAMES.items()])
 
     def typed(self) -> dict[str, Any]:

@@ -69,10 +69,16 @@ def save_draft(public_id: UUID, typed: dict[str, Any], *, by: Actor, at: datetim
     if draft is None or draft.customer_public_id:
         draft = _new_draft(public_id if draft is None else uuid7(), by=by, at=at)
     kept = {key: value[:MOST_TYPED] for key, value in typed.items() if isinstance(value, str)}
-    if draft.typed != kept:
+    if draft.typed | {"order": ""} != kept | {"order": ""}:
         draft.typed, draft.saved_at = kept, at
     db.session.flush()
     return draft
+
+
+def overtaken(draft: CustomerDraft, typed: dict[str, Any]) -> bool:
+    """Whether something typed later was saved already."""
+    mine, saved = typed.get("order") or "", draft.typed.get("order") or ""
+    return mine.isdecimal() and saved.isdecimal() and int(mine) < int(saved)
 
 
 def find_draft(public_id: UUID, by: Actor, *, lock: bool = False) -> CustomerDraft | None:

@@ -66,10 +66,10 @@ def create() -> ResponseReturnValue:
 @feature.post("/typed", permission=P.CUSTOMER_ADD)
 def keep() -> ResponseReturnValue:
     """What has been typed so far, saved while typing; the page stays as it is."""
-    draft_id = _draft_id(request.form)
-    known = service.find_draft(draft_id, g.actor)
-    if known is None or known.customer_public_id is None:
-        service.save_draft(draft_id, AccountForm().typed(), by=g.actor, at=clock.now())
+    draft_id, typed = _draft_id(request.form), AccountForm().typed()
+    known = service.find_draft(draft_id, g.actor, lock=True)
+    if known is None or (known.customer_public_id is None and not service.overtaken(known, typed)):
+        service.save_draft(draft_id, typed, by=g.actor, at=clock.now())
     return "", 204
 
 

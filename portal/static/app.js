@@ -60,9 +60,11 @@
   let restoring = false;
   on('htmx:before:history:restore', () => { restoring = true; });
 
-  // --- Searches: addresses without empty filters.
+  // --- Searches: addresses without empty filters. Drafts: in the order in which they were typed.
 
   on('htmx:config:request', ({ detail: { ctx } }) => {
+    const { body } = ctx.request;
+    if (body?.has?.('order')) body.set('order', Date.now()); // which of two saves is the later one
     if (!ctx.sourceElement.matches('form.search')) return;
     for (const [name, value] of [...ctx.request.body]) if (value === '') ctx.request.body.delete(name);
     const action = new URL(ctx.request.action, location.href);

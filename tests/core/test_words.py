@@ -210,10 +210,10 @@ def test_what_is_no_domain_is_refused_with_the_reason(text: str, reason: str) ->
 def test_a_domain_name_is_its_own_domain_name(text: str) -> None:
     try:
         domain = words.domain_name(text)
-    except ValueError as refusal:
-        assert refusal.args[0] in {"empty", "not a domain", "public suffix", "ip address"}
-    else:
-        assert words.domain_name(domain) == domain
+    except ValueError:
+        return
+
+    assert words.domain_name(domain) == domain
 
 
 def test_a_domain_is_shown_in_its_letters_unless_they_deceive() -> None:

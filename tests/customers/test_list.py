@@ -208,4 +208,4 @@ def test_tags_of_many_customers_are_listed_once(people):
 
     page = people(who.email).get("/customers")
 
-    assert [option.get_text() for option in page.soup.select("select[name=tag] option")] == ["Every tag", "VIP", "zone", "été"]
+    assert [option.get_text() for option in page.soup.select("select[name=tag] option")] == ["All", "VIP", "zone", "été"]

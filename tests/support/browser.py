@@ -77,7 +77,8 @@ class Windows:
         assert not self.troubles, "\n".join(self.troubles)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not ANSWERED.match(message.text) and not (self.offline and "net::ERR" in message.text):
+        expected = ANSWERED.match(message.text) or (self.offline and ("net::ERR" in message.text or "Failed to fetch" in message.text))
+        if message.type in ("error", "warning") and not expected:
             self.troubles.append(f"console: {message.text} at {message.page.url if message.page else ''}")
 
     def _asked(self, request: Request) -> None:
