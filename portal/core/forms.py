@@ -154,7 +154,7 @@ class HouseSelect(Select):
     """A list whose options are made once: those of countries are many, and the same on every page."""
 
     @classmethod
-    def render_option(cls, choice: Any, **kwargs: Any) -> Markup:
+    def render_option(cls, choice: Any, **kwargs: Any) -> Markup:  # type: ignore[override]  # the stubs are of an older release
         return _option(str(choice.value), str(choice.label), bool(choice.selected))
 
 

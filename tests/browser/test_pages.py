@@ -90,7 +90,11 @@ PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "menu": (ADMIN, "/customers/former", [menu]),
     "former": (SALES, "/customers/former", []),
     "customer": (ADMIN, "/customers?q=tellier", [first_in_list]),
-    "account-error": (SALES, "/customers?q=tellier", [first_in_list, press("Account", "link"), press("Edit: Billing", "link"), fill({"Billing company name": ""}), press("Save")]),
+    "account-error": (
+        SALES,
+        "/customers?q=tellier",
+        [first_in_list, press("Account", "link"), press("Edit: Billing", "link"), fill({"Billing company name": ""}), press("Save")],
+    ),
     "agreement": (SALES, "/customers?q=tellier", [first_in_list, press("Agreement", "link")]),
     "customer-activity": (SALES, "/customers?q=tellier", [first_in_list, press("Activity", "link"), unfold]),
     "ending": (ADMIN, "/customers?q=tellier", [first_in_list, press("End the relationship", "link"), press("End the relationship")]),

@@ -222,6 +222,18 @@ def test_what_is_typed_is_saved_quietly_into_one_draft(people):
     assert sales.get(f"/customers/new?draft={draft_of(page)}").soup.select_one("[name=name]")["value"] == "Scierie"
 
 
+def test_a_save_that_was_overtaken_changes_nothing(people):
+    """R16: the browser says when it sent each; an older one may come in after a newer one."""
+    sales = people(SALES)
+    draft = draft_of(sales.get("/customers/new"))
+    for order, name in (("20", "Scierie"), ("10", "Sc"), ("", "Scierie Thiriet"), ("30", "Scierie Thiriet SARL")):
+        sales.post("/customers/new/typed", {"draft": draft, "name": name, "country": "FR", "order": order}, 204, htmx=True)
+        if order == "10":
+            assert sales.get(f"/customers/new?draft={draft}").soup.select_one("[name=name]")["value"] == "Scierie"
+
+    assert sales.get(f"/customers/new?draft={draft}").soup.select_one("[name=name]")["value"] == "Scierie Thiriet SARL"
+
+
 def test_two_saves_at_once_keep_one_draft(people, app):
     """S29"""
     sales = people(SALES)
