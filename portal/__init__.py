@@ -1,7 +1,6 @@
 """create_app(): the composition root, the only module that imports every feature."""
 
 import importlib
-import importlib.util
 from types import SimpleNamespace
 
 from flask import Flask
@@ -73,8 +72,6 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     for name in SUBSCRIBERS:
         importlib.import_module(name)
     for name in VIEWS:
-        if importlib.util.find_spec(name) is None:  # TEMPORARY: while the features are being built
-            continue
         module = importlib.import_module(name)
         app.register_blueprint(module.feature)
         if hasattr(module, "my_feature"):  # the same pages on the customer's side
@@ -91,15 +88,12 @@ def create_app(settings: config.Settings | None = None) -> Flask:
 
 
 def _login(app: Flask) -> None:
-    from portal.accounts import queries
+    from portal.accounts import queries, views
 
     manager = LoginManager(app)
     manager.session_protection = None  # sessions are rows of ours; an address may change on the road
     manager.user_loader(queries.actor_of_session)
-    if importlib.util.find_spec("portal.accounts.views"):  # TEMPORARY
-        from portal.accounts import views
-
-        app.extensions["sign_in_first"] = views.sign_in_first
+    app.extensions["sign_in_first"] = views.sign_in_first
     app.extensions["seen"] = lambda actor, at: queries.seen(actor.session_id, at)
 
 

@@ -9,21 +9,12 @@ from playwright.sync_api import Page, expect
 from tests.support import make
 from tests.support.server import Portal
 from tests.support.smtp import Received
+from tests.test_story import LOG
 
 pytestmark = pytest.mark.browser
 ADMIN, SALES, PASSWORD = "admin@atelier-nuage.example", "sales@atelier-nuage.example", "demo portal 2026"
 JEANNE, COMPANY = "jeanne@verger-lointain.example", "Verger Lointain"
 REQUEST = r"/connect/[\w-]{16,}"
-LOG = [
-    "Signed in",
-    "Organization created", "Relationship started", "Person invited", "Customer added",
-    "Relationship request drafted", "Relationship request changed", "Relationship request sent",
-    "Relationship started", "Customer agreement accepted", "Relationship request accepted", "Delegated administration granted",
-    "Signed in",
-    "Relationship ended", "Delegated administration ended",
-    "Relationship request drafted", "Relationship request sent",
-    "Relationship started", "Relationship request accepted", "Delegated administration granted",
-]  # fmt: skip
 
 
 def go_to(page: Page, section: str) -> None:
