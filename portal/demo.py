@@ -126,7 +126,6 @@ def load(password: str) -> bool:
 
 def load_organizations(password: str, *, at: datetime) -> None:
     """Organizations and accounts of the contract, and Maison Tellier as a customer of Atelier Nuage."""
-    hashed = passwords.hash_password(password)
     founded = at - timedelta(days=400)
     for name, domain, partner_type, cloud, (country, street, postal_code, city, region), people in _ORGANIZATIONS:
         side = Side.PARTNER if partner_type else Side.CUSTOMER
@@ -135,7 +134,7 @@ def load_organizations(password: str, *, at: datetime) -> None:
             street=street, postal_code=postal_code, city=city, region=region,
         )  # fmt: skip
         for local, person, role in people:
-            _user(organization, f"{local}@{domain}", person, role, hashed, at=founded)
+            _user(organization, f"{local}@{domain}", person, role, password, at=founded)
         organization.domain_proven_at = founded
     db.session.flush()
     atelier, tellier = _organization(ATELIER), _organization("maison-tellier.example")
@@ -169,10 +168,10 @@ def _organization(domain: str) -> Organization:
     return db.session.scalars(sa.select(Organization).where(Organization.domain == domain).order_by(Organization.id).limit(1)).one()
 
 
-def _user(organization: Organization, email: str, name: str, role: Role, hashed: str, *, at: datetime) -> User:
+def _user(organization: Organization, email: str, name: str, role: Role, password: str, *, at: datetime) -> User:
     user = User(
         organization=organization, email=email, email_key=email, name=name, name_key=accounts.name_key(name), state=UserState.ACTIVE, state_at=at,
-        password_hash=hashed, time_zone="Europe/Paris" if organization.country == "FR" else "America/New_York", role_rows=[UserRole(role=role)],
+        password_hash=passwords.hash_password(password) if password else None, time_zone="Europe/Paris" if organization.country == "FR" else "America/New_York", role_rows=[UserRole(role=role)],
     )  # fmt: skip
     db.session.add(user)
     return user
