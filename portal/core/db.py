@@ -186,6 +186,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     if settings.sqlite:
         options["connect_args"] = {"timeout": 10, "check_same_thread": False}
     else:
+        # A plan for each set of values: a partner, a word or a state is common or rare, and one plan does not fit both.
+        options["connect_args"] = {"options": "-c plan_cache_mode=force_custom_plan"}
         options["pool_size"] = 8
         options["max_overflow"] = 8
     url = settings.database_url
