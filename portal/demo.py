@@ -19,7 +19,7 @@ from portal.core.outbox import Mail, MailState
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, CustomerTag, RelationshipState, Segment
 from portal.customers.service import enter_record
-from portal.relationships import delegation
+from portal.relationships import answers, delegation, ending
 from portal.relationships import service as relationships
 from portal.relationships.models import AdminRole, DelegatedAdministration, RelationshipRequest, RequestPurpose, RequestState, SendingWay
 from portal.relationships.service import RequestEntry
@@ -203,7 +203,7 @@ def _many_customers(at: datetime) -> None:
             if number % 3 == 0:
                 db.session.add(CustomerTag(partner_id=customer.partner_id, record_id=customer.id, tag=dice.choice(_TAGS)))
             if number in (7, 31, 58):
-                relationships.end_relationship(
+                ending.end_relationship(
                     customer, typed_name=name, reason="Moved to another supplier.", by=actor("admin@atelier-nuage.example"), at=at - timedelta(days=number)
                 )
             if state is RelationshipState.ACTIVE and number % 9 == 2:
@@ -286,7 +286,7 @@ def _answers(at: datetime) -> None:
             request = relationships.draft_request(RequestEntry(address, company, **plain), by=sales, at=when)  # type: ignore[arg-type]
             relationships.send_request(request, way=SendingWay.COPY, by=sales, at=when)
             if action == "decline":
-                relationships.decline_request(
+                answers.decline_request(
                     request, reason="We already work with somebody.", by=Actor(user_id=None, name=address, email=address), at=when + timedelta(days=2)
                 )
             elif action == "revoke":

@@ -31,7 +31,7 @@ from portal.core.outbox import Mail
 from portal.core.routing import Feature
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.onboarding import service as onboarding
-from portal.relationships import service as relationships
+from portal.relationships import answers
 from portal.relationships.models import RelationshipRequest
 from tests.conftest import People
 from tests.relationships import rows
@@ -251,7 +251,7 @@ def _one_of_everything() -> dict[str, Any]:
     db.session.rollback()
     with writing(), scoped(EVERYTHING):
         waiting = find(RelationshipRequest, accepted.public_id, lock=True)
-        relationships.accept_request(waiting, agreement=True, language="en", by=tellier_admin, at=at)
+        answers.accept_request(waiting, agreement=True, language="en", by=tellier_admin, at=at)
         atelier, tellier = make.organization("atelier-nuage.example"), make.organization("maison-tellier.example")
         colleague = accounts.invite_user(atelier, accounts.Colleague("Jade Morel", "jade@atelier-nuage.example", [Role.BILLING_ADMIN]), by=admin, at=at)
         person = accounts.invite_user(tellier, accounts.Colleague("Rémi Aubry", "remi@maison-tellier.example", [Role.MEMBER]), by=tellier_admin, at=at)

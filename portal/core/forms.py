@@ -5,16 +5,20 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 import phonenumbers
+from babel import numbers
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
 from markupsafe import Markup
-from wtforms import BooleanField, DateField, HiddenField, IntegerField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import BooleanField, DateField, Field, HiddenField, IntegerField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
-from wtforms.widgets import Select
+from wtforms.widgets import Select, TextInput
 
-from portal.core import words
+from portal.core import money, words
 from portal.core.errors import Refused, Stale
+from portal.core.i18n import language
+from portal.core.money import Money
 
 REQUIRED = _l("Fill this in.")
 NOT_LISTED = _l("Choose one of the list.")
@@ -194,6 +198,66 @@ def whole_number(label: Any, *, least: int, most: int, default: int | None = Non
         render_kw=_attributes(inputmode="numeric", type="number", min=least, max=most),
         invalid_value_message=_l("Give a whole number."),  # type: ignore[call-arg]
     )
+
+
+class amount(Field):
+    """An amount of zero or more as people write it, in the currency of the form's field `currency`; its data is Money, or None when left empty."""
+
+    widget = TextInput()
+
+    def __init__(self, label: Any, *, required: bool = True, hint: Any = "", **options: Any) -> None:
+        super().__init__(label, description=hint, render_kw=_attributes(inputmode="decimal", autocomplete="off", maxlength=30), **options)
+        self.flags.required = required or None
+        self.typed = ""
+        self.data: Money | None = None
+
+    def process_data(self, value: Money | None) -> None:
+        self.data = value
+        self.typed = numbers.format_decimal(value.amount, locale=language(), decimal_quantization=False) if value is not None else ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.typed, self.data = (words.clean(valuelist[0]) if valuelist else ""), None
+
+    def pre_validate(self, form: Any) -> None:
+        if not self.typed:
+            if self.flags.required:
+                raise StopValidation(str(REQUIRED))
+            return
+        try:
+            self.data = money.parse(self.typed, form.currency.data or "EUR", language())
+        except ValueError:
+            raise StopValidation(str(_l("Write an amount, such as 1250 or 1250.50."))) from None
+
+    def _value(self) -> str:
+        return self.typed
+
+
+def currency(label: Any) -> Any:
+    return select(label, lambda: [(code, f"{code} · {numbers.get_currency_name(code, locale=language())}") for code in money.currencies()], autocomplete="off")
+
+
+class text_file(FileField):
+    """A text or CSV file, judged by its content and never by its name (S38); its data is the text, empty when no file was chosen."""
+
+    def __init__(self, label: Any, *, most: int, hint: Any = "", accept: str = ".csv,.txt,text/csv,text/plain", required: bool = False, **options: Any) -> None:
+        self.data: Any = None
+        self.most, self.needed = most, required
+        super().__init__(label, description=hint, render_kw={"accept": accept}, **options)
+
+    def pre_validate(self, form: Any) -> None:
+        upload: Any = self.data
+        self.data = ""
+        content = upload.read(self.most + 1) if hasattr(upload, "read") else b""
+        if self.needed and not content:
+            raise StopValidation(str(_l("Choose a file.")))
+        if len(content) > self.most:
+            raise StopValidation(str(_l("This file is too large: at most %(size)s KB. Split it, or take fewer lines.", size=self.most // 1000)))
+        try:
+            self.data = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            self.data = content.decode("cp1252", "replace")
+        if "\x00" in self.data:
+            raise StopValidation(str(_l("This is not a text file. Save the list as CSV or plain text, then choose it again.")))
 
 
 def day(label: Any, *, required: bool = True, hint: Any = "") -> Any:

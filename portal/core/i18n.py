@@ -16,6 +16,7 @@ from flask_babel import Babel, force_locale
 from flask_babel import get_locale as _flask_locale
 
 from portal.core import clock, places
+from portal.core.money import Money
 
 SOURCE_LANGUAGE = "en"
 _DIRECTORY = Path(__file__).parents[1] / "translations"
@@ -27,7 +28,7 @@ def init_app(app: Flask, languages: tuple[str, ...]) -> None:
     Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True, pgettext=_pgettext)  # type: ignore[attr-defined]
-    app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number, country=show_country)
+    app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number, country=show_country, money=show_money)
     app.before_request(_choose_language)
 
 
@@ -140,6 +141,10 @@ def show_country(code: str) -> str:
 
 def show_number(value: int) -> str:
     return numbers.format_decimal(value, locale=language())
+
+
+def show_money(value: Money | None) -> str:
+    return numbers.format_currency(value.amount, value.currency, locale=language()) if value is not None else ""
 
 
 @functools.cache

@@ -31,24 +31,25 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 class Feature(Blueprint):
     """A blueprint whose routes each name their permission: a route without one does not exist."""
 
-    def get(self, rule: str, *, permission: Permission, **options: Any) -> Callable[[ViewT], ViewT]:  # type: ignore[override]
+    def get(self, rule: str, *, permission: Permission | tuple[Permission, ...], **options: Any) -> Callable[[ViewT], ViewT]:  # type: ignore[override]
         return self._route(rule, "GET", permission, options)
 
-    def post(self, rule: str, *, permission: Permission, **options: Any) -> Callable[[ViewT], ViewT]:  # type: ignore[override]
+    def post(self, rule: str, *, permission: Permission | tuple[Permission, ...], **options: Any) -> Callable[[ViewT], ViewT]:  # type: ignore[override]
         return self._route(rule, "POST", permission, options)
 
-    def _route(self, rule: str, method: str, permission: Permission, options: dict[str, Any]) -> Callable[[ViewT], ViewT]:
+    def _route(self, rule: str, method: str, permission: Permission | tuple[Permission, ...], options: dict[str, Any]) -> Callable[[ViewT], ViewT]:
         limit: throttle.Limit | None = options.pop("limit", None)
 
         def register(view: ViewT) -> ViewT:
             endpoint = options.pop("endpoint", view.__name__)
-            self.add_url_rule(rule, endpoint, enveloped(view, permission, limit), methods=[method], **options)
+            any_of = permission if isinstance(permission, tuple) else (permission,)
+            self.add_url_rule(rule, endpoint, enveloped(view, any_of, limit), methods=[method], **options)
             return view
 
         return register
 
 
-def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.Limit | None = None) -> Callable[..., Response]:
+def enveloped(view: Callable[..., Any], any_of: tuple[Permission, ...], limit: throttle.Limit | None = None) -> Callable[..., Response]:
     """The view inside the envelope; always in the order that the docstrings of its steps tell."""
 
     @wraps(view)
@@ -65,7 +66,7 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
 
     def once(arguments: dict[str, Any]) -> Response:
         read_only()
-        actor = admit(permission)
+        actor = admit(*any_of)
         if isinstance(actor, Response):
             return actor
         safe = request.method in SAFE
@@ -84,21 +85,21 @@ def enveloped(view: Callable[..., Any], permission: Permission, limit: throttle.
             work()
         return response
 
-    run.permission = permission  # type: ignore[attr-defined]
+    run.permission = any_of[0]  # type: ignore[attr-defined]
     return run
 
 
-def admit(permission: Permission) -> Actor | Response | None:
-    """The person, when signed in and permitted; else the answer that says so."""
+def admit(*any_of: Permission) -> Actor | Response | None:
+    """The person, when signed in and permitted one of these; else the answer that says so."""
     actor = g.actor = current_user._get_current_object() if current_user.is_authenticated else None
-    if permission is Permission.ANYONE:
+    if Permission.ANYONE in any_of:
         return actor
     if actor is None:
         return sign_in_first()
-    if not actor.may(permission):
-        if permission in WITHHELD_IN_CLOUD[actor.cloud]:
-            raise NotFound(permission)
-        raise Forbidden(permission)
+    if not any(map(actor.may, any_of)):
+        if all(permission in WITHHELD_IN_CLOUD[actor.cloud] for permission in any_of):
+            raise NotFound(any_of)
+        raise Forbidden(any_of)
     return actor
 
 

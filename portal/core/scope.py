@@ -25,10 +25,16 @@ class ScopeError(RuntimeError):
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose rows: a partner's, a customer's, or (both None) everybody's."""
+    """Whose rows: a partner's, a customer's, those that name a reseller, or (all None) everybody's."""
 
     partner_id: int | None = None
     customer_id: int | None = None
+    reseller_id: int | None = None
+
+    @property
+    def side(self) -> str:
+        """The column that says whose a row is."""
+        return "partner_id" if self.partner_id is not None else "customer_id" if self.customer_id is not None else "reseller_id"
 
 
 EVERYTHING = Scope()
@@ -46,6 +52,12 @@ class Shared(Owned):
     """An owned row that the customer's side may see too."""
 
     customer_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"), sort_order=-7)
+
+
+class Resold(Owned):
+    """An owned row that the reseller whom it names may read too, in a scope of its own (R41)."""
+
+    reseller_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"), sort_order=-6)
 
 
 @contextlib.contextmanager
@@ -75,7 +87,7 @@ def insert_many(model: type[Any], rows: Sequence[dict[str, Any]]) -> None:
     """Bulk insert into an owned table: the way in that stamps the owner."""
     scope = current_scope()
     if scope.partner_id is None and scope != EVERYTHING:
-        raise ScopeError("a customer's scope inserts no partner's rows")
+        raise ScopeError("only a partner's scope inserts its rows")
     stamp = {} if scope == EVERYTHING else {"partner_id": scope.partner_id}
     db.session.flush()
     db.session.connection().execute(sa.insert(model.__table__), [{**row, **stamp} for row in rows])
@@ -132,7 +144,7 @@ def _used_past_the_mapper(element: Any) -> Iterator[Any]:
 
 
 # Statements that live on, such as those built once a module, are looked through once for each side.
-_guarded: WeakKeyDictionary[Any, dict[bool, Any]] = WeakKeyDictionary()
+_guarded: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -141,19 +153,19 @@ def _guard(state: ORMExecuteState) -> None:
     if scope == EVERYTHING or (scope is not None and state.is_column_load):
         return  # a column load refreshes, by its key, a row that the session holds already
     statement = state.statement
-    partners_side = scope is not None and scope.partner_id is not None
+    side = scope.side if scope is not None else ""
     known = _guarded.get(statement)
-    if known is None or scope is None or partners_side not in known:
-        guarded = _with_conditions(statement, scope, partners_side)
-        _guarded.setdefault(statement, {})[partners_side] = guarded
+    if known is None or side not in known:
+        guarded = _with_conditions(statement, scope)
+        _guarded.setdefault(statement, {})[side] = guarded
     else:
-        guarded = known[partners_side]
+        guarded = known[side]
     if guarded is not None and scope is not None:
         state.statement = guarded
-        state.parameters = {**(state.parameters or {}), _PARAMETER: scope.partner_id if partners_side else scope.customer_id}  # type: ignore[dict-item]
+        state.parameters = {**(state.parameters or {}), _PARAMETER: getattr(scope, side)}  # type: ignore[dict-item]
 
 
-def _with_conditions(statement: Any, scope: Scope | None, partners_side: bool) -> Any:
+def _with_conditions(statement: Any, scope: Scope | None) -> Any:
     """The statement with the scope's condition on every owned class in it; None when there is none."""
     entities = _owned_entities(statement)
     if not entities:
@@ -161,17 +173,17 @@ def _with_conditions(statement: Any, scope: Scope | None, partners_side: bool) -
     if scope is None:
         raise ScopeError(f"no scope for {', '.join(sorted(entity.__name__ for entity in entities))}")
     return statement.options(
-        *(with_loader_criteria(entity, _condition(entity, partners_side), include_aliases=True, propagate_to_loaders=False) for entity in entities)
+        *(with_loader_criteria(entity, _condition(entity, scope.side), include_aliases=True, propagate_to_loaders=False) for entity in entities)
     )
 
 
-def _condition(entity: type[Any], partners_side: bool) -> sa.ColumnElement[bool]:
-    owner = sa.bindparam(_PARAMETER, type_=Key)
-    if partners_side:
-        return entity.partner_id == owner  # type: ignore[no-any-return]
-    if not issubclass(entity, Shared):
-        raise ScopeError(f"{entity.__name__} is not for the customer's side")
-    return entity.customer_id == owner  # type: ignore[return-value]
+_OPEN_TO = {"partner_id": Owned, "customer_id": Shared, "reseller_id": Resold}
+
+
+def _condition(entity: type[Any], side: str) -> sa.ColumnElement[bool]:
+    if not issubclass(entity, _OPEN_TO[side]):
+        raise ScopeError(f"{entity.__name__} knows no {side}")
+    return getattr(entity, side) == sa.bindparam(_PARAMETER, type_=Key)  # type: ignore[no-any-return]
 
 
 @event.listens_for(Session, "before_flush")
@@ -188,7 +200,7 @@ def _guard_writes(session: Session, *_: object) -> None:
             if row.partner_id is None and row in session.new:
                 row.partner_id = scope.partner_id
             allowed = row.partner_id == scope.partner_id
-        else:
-            allowed = isinstance(row, Shared) and row.customer_id == scope.customer_id
+        else:  # a reseller reads what names it; it writes nothing there
+            allowed = scope.customer_id is not None and isinstance(row, Shared) and row.customer_id == scope.customer_id
         if not allowed:
             raise ScopeError(f"{type(row).__name__} belongs to somebody else")

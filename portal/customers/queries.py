@@ -1,6 +1,5 @@
 """Reads of customer records: the list with its search, one record, former customers, export."""
 
-import functools
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +10,11 @@ from portal.agreements.models import AgreementState
 from portal.core import lists, search
 from portal.core.db import db
 from portal.core.errors import NotFound
+from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
 from portal.core.scope import current_scope
 from portal.customers.models import Customer, CustomerTag, RelationshipState
 
-WINDOW = 8000  # rows looked through in list order before the trigram index is asked
 SORTS = {
     "name": Sort(Customer.name_key, Customer.id),
     "domain": Sort(Customer.domain, Customer.id),
@@ -37,49 +36,14 @@ LISTED: dict[str, list[str] | None] = {
 }
 
 
-def position(sort: str) -> Any:
-    """A row's place in this order."""
-    if sort == "newest":
-        return lambda row: (row.id, row.id)
-    return lambda row: (row.domain if sort == "domain" else row.name_key, row.id)
-
-
 def page(query: ListQuery) -> Page:
-    """One page of the customer list (R14).
-
-    A common word fills the page from the next rows in list order; only a rare one needs the trigram index, which then has little
-    to sort. So neither costs a scan of the whole list, and neither does the count.
-    """
-    sort = SORTS[query.sort]
-    values = {**_filter_values(query), **search.parameters(query.words), **lists.place(query, sort)}
-    shape = (query.sort, tuple(sorted(query.filters)), query.way)
-    number = len(search.patterns(query.words))
-    if not number:
-        rows = db.session.execute(_plain(*shape), values).all()
-        total = lists.whole(rows, query)
-        if total is None:
-            total = db.session.scalar(_counting(shape[1], 0, ""), values)
-        return lists.paged(rows, query, position(query.sort), total)
-    rows = db.session.execute(_window(*shape, number), values).all()
-    if len(rows) > lists.PAGE_SIZE:
-        return lists.paged(rows, query, position(query.sort), None)
-    dialect = db.engine.dialect.name
-    rows = db.session.execute(_indexed(*shape, number, dialect), values).all()
-    total = lists.whole(rows, query)
-    if total is None:
-        total = db.session.scalar(_counting(shape[1], number, dialect), values)
-    return lists.paged(rows, query, position(query.sort), total)
+    """One page of the customer list (R14)."""
+    return _finder.page(query)
 
 
 def export(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
     """All present customers, or those of the query's words and filters, with its parameters (R15)."""
-    sort = SORTS[query.sort]
-    statement = _filtered(sa.select(Customer.public_id, Customer.name, Customer.domain, Customer.state), tuple(sorted(query.filters)))
-    number = len(search.patterns(query.words))
-    if number:
-        statement = statement.where(*search.indexed(Customer, Customer.search_text, number, db.engine.dialect.name))
-    statement = statement.order_by(*((sort.column.desc(),) if sort.descending else (sort.column, sort.key)))
-    return statement, {**_filter_values(query), **search.parameters(query.words)}
+    return _finder.everything(query, Customer.public_id, Customer.name, Customer.domain, Customer.state)
 
 
 def record(public_id: UUID, *, lock: bool = False) -> Customer:
@@ -125,7 +89,7 @@ def former(query: ListQuery) -> Page:
     """Ended relationships (R37), by name."""
     statement = sa.select(*COLUMNS, Customer.ended_at, Customer.ending_reason, Customer.ended_by).where(Customer.ended == 1)
     statement = statement.where(*search.contains(Customer.search_text, query.words))
-    return lists.fetch(statement, query, SORTS["name"], position("name"))
+    return lists.fetch(statement, query, SORTS["name"], lambda row: (row.name_key, row.id))
 
 
 def tags() -> list[str]:
@@ -162,34 +126,6 @@ def partners_of(organization_id: int) -> list[Any]:
     )
 
 
-# Statements are built once for each shape of a query, and get its values as parameters.
-
-
-@functools.cache
-def _plain(sort: str, filters: tuple[str, ...], way: str) -> sa.Select:
-    return lists.keyset(_filtered(sa.select(*COLUMNS), filters), way, SORTS[sort])
-
-
-@functools.cache
-def _window(sort: str, filters: tuple[str, ...], way: str, words: int) -> sa.Select:
-    """The words looked for in the next rows in list order only."""
-    near = lists.keyset(_filtered(sa.select(Customer.id, Customer.search_text), filters), way, SORTS[sort], limit=WINDOW).subquery()
-    hits = sa.select(near.c.id).where(*search.containing(near.c.search_text, words)).limit(lists.PAGE_SIZE + 1)
-    return lists.keyset(sa.select(*COLUMNS).where(Customer.id.in_(hits)), {"after": "first", "before": "last"}.get(way, way), SORTS[sort])
-
-
-@functools.cache
-def _indexed(sort: str, filters: tuple[str, ...], way: str, words: int, dialect: str) -> sa.Select:
-    statement = _filtered(sa.select(*COLUMNS), filters)
-    return lists.keyset(statement.where(*search.indexed(Customer, Customer.search_text, words, dialect)), way, SORTS[sort])
-
-
-@functools.cache
-def _counting(filters: tuple[str, ...], words: int, dialect: str) -> sa.Select:
-    statement = _filtered(sa.select(Customer.id), filters)
-    return lists.counting(statement.where(*search.indexed(Customer, Customer.search_text, words, dialect)) if words else statement)
-
-
 def _filtered(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
     statement = statement.where(Customer.state == sa.bindparam("state", type_=Customer.state.type) if "state" in filters else Customer.ended == 0)
     if "agreement" in filters:
@@ -202,3 +138,6 @@ def _filtered(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
 def _filter_values(query: ListQuery) -> dict[str, Any]:
     kinds = {"state": RelationshipState, "agreement": AgreementState, "tag": str}
     return {name: kinds[name](value) for name, value in query.filters.items()}
+
+
+_finder = Finder(Customer, COLUMNS, SORTS, _filtered, _filter_values)

@@ -5,8 +5,6 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_wtf.file import FileField
-from wtforms.validators import ValidationError
 
 from portal.accounts.forms import CompanyForm, new_password, time_zone_field
 from portal.accounts.service import CompanyEntry
@@ -80,33 +78,19 @@ class BatchForm(TermsForm):
     addresses = forms.text(
         _l("E-mail addresses"), length=words.MAX_EMAIL_LIST, required=False, multiline=True, hint=_l("One a line, or with commas or semicolons between them.")
     )
-    file = FileField(_l("Or a file"), description=_l("A text or CSV file with the addresses in it."), render_kw={"accept": ".csv,.txt,text/csv,text/plain"})
+    file = forms.text_file(_l("Or a file"), most=2 * words.MAX_EMAIL_LIST, hint=_l("A text or CSV file with the addresses in it."))
     language = _language()
     delegated_administration = _with_delegation()
     roles = _roles()
     duration_days = _days()
     auto_extend = _extends()
 
-    def validate_file(self, field: Any) -> None:
-        """Judge the file by its content (S38), and keep its text."""
-        self.uploaded = ""
-        if field.data is None:
-            return
-        content = field.data.read(2 * words.MAX_EMAIL_LIST + 1)
-        if len(content) > 2 * words.MAX_EMAIL_LIST:
-            raise ValidationError(_("This file is too large. Take fewer addresses at once."))
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = content.decode("cp1252", "replace")
-        if "\x00" in text:
-            raise ValidationError(_("This is not a text file. Save the list as CSV or plain text, then choose it again."))
-        first, separator, rest = text.partition("\n")
-        self.uploaded = text if "@" in first or not separator else rest  # the line of column names
-
     def found(self) -> list[str]:
         """The addresses of the text and of the file. Raises ValueError when there are too many."""
-        return words.split_emails("\n".join((self.addresses.data or "", self.uploaded)))
+        uploaded = self.file.data or ""
+        first, separator, rest = uploaded.partition("\n")
+        listed = uploaded if "@" in first or not separator else rest  # without the line of column names
+        return words.split_emails("\n".join((self.addresses.data or "", listed)))
 
     def entry(self) -> RequestEntry:
         terms = {name: self._fields[name].data for name in ("language", "delegated_administration", "roles", "duration_days", "auto_extend")}

@@ -9,23 +9,16 @@ from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
 from portal.accounts.models import Organization
-from portal.accounts.service import DomainProven, OrganizationChanged
-from portal.agreements import queries as agreements
-from portal.agreements import service as agreement_service
-from portal.agreements.models import AgreementState
+from portal.accounts.service import DomainProven
 from portal.core import audit, tokens
-from portal.core.access import PORTAL, Actor, Cloud, Permission, Side
+from portal.core.access import PORTAL, Actor, Cloud, Side
 from portal.core.db import attempt, db
 from portal.core.errors import NotFound, Refused, Stale
-from portal.core.events import ask, emit, on
-from portal.core.places import market
+from portal.core.events import on
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
-from portal.customers.service import enter_record
-from portal.customers.states import RELATIONSHIP
 from portal.relationships import delegation, mails, queries, texts
-from portal.relationships.events import Obstacle, RelationshipClearing, RelationshipEnded, RelationshipEnding, RelationshipStarted
 from portal.relationships.models import AdminRole, RelationshipRequest, RequestPurpose, RequestState, SendingWay
 from portal.relationships.states import REQUEST
 
@@ -123,7 +116,7 @@ def draft_request(
         "relationship_request.drafted",
         by=by,
         at=at,
-        customer=_logged(request),
+        customer=logged(request),
         after={"email": request.email, "delegated_administration": request.delegated_administration},
     )
     return request
@@ -145,7 +138,7 @@ def update_request(request: RelationshipRequest, entry: RequestEntry, *, version
     for key, value in after.items():
         setattr(request, key, value)
     if after:
-        audit.record("relationship_request.updated", by=by, at=at, customer=_logged(request), before=before, after=after)
+        audit.record("relationship_request.updated", by=by, at=at, customer=logged(request), before=before, after=after)
 
 
 def _words(entry: RequestEntry, terms: dict[str, Any], purpose: RequestPurpose, by: Actor) -> tuple[str, str]:
@@ -183,7 +176,7 @@ def check_body(body: str) -> None:
 
 def send_request(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: datetime) -> None:
     """Out by one of the three ways; all end in the same pending request (R20)."""
-    REQUEST.apply(request, "send", by=by, at=at, customer=_logged(request), seen_by=_told(request), details={"email": request.email, "way": way.value})
+    REQUEST.apply(request, "send", by=by, at=at, customer=logged(request), seen_by=told(request), details={"email": request.email, "way": way.value})
     request.link = tokens.issue("connect", at=at, lifetime=LINK_LASTS)
     request.sent_at, request.expires_at, request.sending_way = at, request.link.expires_at, way
     db.session.flush()
@@ -198,7 +191,7 @@ def send_again(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: 
     tokens.renew(request.link, at=at, lifetime=LINK_LASTS)
     request.expires_at, request.sending_way, request.reminded_at = request.link.expires_at, way, None
     audit.record(
-        "relationship_request.sent_again", by=by, at=at, customer=_logged(request), seen_by=_told(request), after={"email": request.email, "way": way.value}
+        "relationship_request.sent_again", by=by, at=at, customer=logged(request), seen_by=told(request), after={"email": request.email, "way": way.value}
     )
     if way is SendingWay.PORTAL:
         mails.request(request, by=by, at=at)
@@ -206,7 +199,7 @@ def send_again(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: 
 
 def revoke_request(request: RelationshipRequest, *, by: Actor, at: datetime) -> None:
     was_sent = request.state is RequestState.SENT
-    REQUEST.apply(request, "revoke", by=by, at=at, customer=_logged(request), seen_by=_told(request))
+    REQUEST.apply(request, "revoke", by=by, at=at, customer=logged(request), seen_by=told(request))
     if was_sent and request.link is not None:
         request.link.revoked_at = at
 
@@ -251,112 +244,6 @@ def _waiting_addresses(keys: list[str]) -> set[str]:
     return set(found)
 
 
-# --- answering
-
-
-def hindrance(request: RelationshipRequest, organization: Organization) -> str | None:
-    """Why this organization cannot accept this request; None when it can. A word the page shows a text for."""
-    partner = request.partner
-    if organization.side is not Side.CUSTOMER:
-        return "partner"
-    if request.named and request.customer_id != organization.id:
-        return "other_customer"
-    if organization.cloud is not partner.cloud:
-        return "cloud"
-    if market(organization.country) != market(partner.country):
-        return "market"
-    return None
-
-
-def why_not(request: RelationshipRequest, *, by: Actor | None, at: datetime) -> str | None:
-    """What stands between this person and accepting, as a word the page has a text for; None when nothing does."""
-    if request.state is not RequestState.SENT:
-        return request.state.value
-    if request.link is None or not request.link.usable(at):
-        return RequestState.EXPIRED.value
-    if by is None:
-        return None
-    if by.organization_id == request.partner_id:
-        return "own_partner"
-    organization = db.session.get_one(Organization, by.organization_id)
-    return hindrance(request, organization) or (None if by.may(Permission.MY_CONSENT) else "role")
-
-
-def accept_request(request: RelationshipRequest, *, agreement: bool, language: str, by: Actor, at: datetime) -> Customer:
-    """A customer admin says yes: relationship, agreement and delegated administration in one transaction (R23, R25).
-
-    `agreement` says that the current customer agreement was accepted on the same page.
-    """
-    assert by.organization_id is not None
-    with scoped(EVERYTHING):
-        organization = db.session.get_one(Organization, by.organization_id)
-        if hindrance(request, organization) is not None:
-            raise Refused(_("Your organization cannot accept this request."))
-        _check_open(request, at)
-        partner_id = request.partner_id
-        standing = agreements.standing(partner_id, organization.id, organization.country)
-        missing = standing.state not in (AgreementState.ACCEPTED, AgreementState.ATTESTED)
-        if missing and not agreement:
-            raise Refused(_("Read the customer agreement and tick that you accept it."), field="agreement")
-        if request.link is None or not tokens.use(request.link, at=at):
-            raise Refused(_("This request was answered a moment ago."))
-        existing = customers_record(partner_id, organization.id)
-        was_ended = existing is not None and existing.state is RelationshipState.ENDED
-        customer = _start_relationship(request, existing, organization, by=by, at=at)
-        if missing:
-            agreement_service.accept(organization, language=language, by=by, at=at, partners=(partner_id,))
-        request.customer_id = organization.id
-        request.answered_by = f"{by.name} <{by.email}>"
-        details = {"company": customer.name, "accepted_by": by.email}
-        REQUEST.apply(request, "accept", by=by, at=at, customer=customer.logged, seen_by=(partner_id, organization.id), details=details)
-        if request.delegated_administration:
-            delegation.grant(request, organization, by=by, at=at)
-        db.session.flush()
-        emit(RelationshipStarted(customer, request, at))
-        mails.accepted(request, customer, by=by, at=at, reinstated=was_ended)
-        return customer
-
-
-def decline_request(request: RelationshipRequest, *, reason: str, by: Actor, at: datetime) -> None:
-    """No, thank you: by a customer admin, or by whoever was written to."""
-    with scoped(EVERYTHING):
-        _check_open(request, at)
-        request.decline_reason = reason or None
-        request.answered_by = f"{by.name} <{by.email}>" if by.user_id else request.email
-        REQUEST.apply(request, "decline", by=by, at=at, customer=_logged(request), seen_by=_told(request), details={"reason": reason})
-        if request.link is not None:
-            request.link.revoked_at = at
-        db.session.flush()
-        mails.declined(request, at=at)
-
-
-def customers_record(partner_id: int, organization_id: int) -> Customer | None:
-    statement = sa.select(Customer).where(Customer.partner_id == partner_id, Customer.customer_id == organization_id).with_for_update()
-    return db.session.scalar(statement)
-
-
-def _check_open(request: RelationshipRequest, at: datetime) -> None:
-    if request.state is not RequestState.SENT or request.link is None or not request.link.usable(at):
-        raise Refused(_("This request is no longer open."))
-
-
-def _start_relationship(request: RelationshipRequest, existing: Customer | None, organization: Organization, *, by: Actor, at: datetime) -> Customer:
-    first_name, _space, last_name = by.name.partition(" ")
-    contact = {"first_name": first_name, "last_name": last_name, "email": by.email, "language": by.language or request.language}
-    if existing is None:
-        return enter_record(organization, partner_id=request.partner_id, state=RelationshipState.ACTIVE, by=by, at=at, **contact)
-    if existing.state is RelationshipState.ACTIVE:
-        return existing
-    action = "reinstate" if existing.state is RelationshipState.ENDED else "accept"
-    RELATIONSHIP.apply(existing, action, by=by, at=at, customer=existing.logged, seen_by=(existing.partner_id, organization.id))
-    existing.started_at = existing.started_at or at
-    existing.ended_at = existing.ended_by = existing.ending_reason = None
-    if not existing.email:
-        for key, value in contact.items():
-            setattr(existing, key, value)
-    return existing
-
-
 # --- what time brings
 
 
@@ -366,7 +253,7 @@ def expire_requests(*, at: datetime) -> int:
         due = sa.select(RelationshipRequest).where(RelationshipRequest.state == RequestState.SENT, RelationshipRequest.expires_at <= at)
         requests = db.session.scalars(due.order_by(RelationshipRequest.id).limit(500).with_for_update(skip_locked=True)).all()
         for request in requests:
-            REQUEST.apply(request, "expire", by=PORTAL, at=at, customer=_logged(request), seen_by=(request.partner_id, *_told(request)))
+            REQUEST.apply(request, "expire", by=PORTAL, at=at, customer=logged(request), seen_by=(request.partner_id, *told(request)))
             mails.expired(request, at=at)
         return len(requests)
 
@@ -381,39 +268,6 @@ def remind_of_requests(*, at: datetime) -> int:
             request.reminded_at = at
             mails.lapsing(request, at=at)
         return len(requests)
-
-
-# --- ending and reinstating
-
-
-def obstacles(customer: Customer) -> list[Obstacle]:
-    """What must be suspended or cancelled before the relationship may end (R35)."""
-    return ask(RelationshipEnding(customer))
-
-
-def clear_obstacles(customer: Customer, *, by: Actor, at: datetime) -> None:
-    """The one confirmed step that suspends them all (R35)."""
-    emit(RelationshipClearing(customer, by, at))
-
-
-def end_relationship(customer: Customer, *, typed_name: str, reason: str, by: Actor, at: datetime) -> None:
-    """The customer leaves the list, delegated administration ends; history and log stay (R36)."""
-    if " ".join(typed_name.split()).casefold() != " ".join(customer.name.split()).casefold():
-        raise Refused(_("Type the company name exactly as it stands above: %(name)s", name=customer.name), field="typed_name")
-    if obstacles(customer):
-        raise Refused(_("Something is still in the way. Suspend or cancel what is listed, then end the relationship."))
-    assert customer.customer_id is not None
-    RELATIONSHIP.apply(customer, "end", by=by, at=at, customer=customer.logged, seen_by=(customer.partner_id, customer.customer_id), details={"reason": reason})
-    customer.ended_at, customer.ended_by, customer.ending_reason = at, by.name, reason
-    granted = queries.delegation_of(customer.customer_id, lock=True)
-    if granted is not None:
-        delegation.end(granted, customer, by=by, at=at)
-    for request in db.session.scalars(
-        sa.select(RelationshipRequest).where(RelationshipRequest.customer_id == customer.customer_id, RelationshipRequest.state == RequestState.SENT)
-    ):
-        revoke_request(request, by=by, at=at)
-    db.session.flush()
-    emit(RelationshipEnded(customer, by, at))
 
 
 def proposal(customer: Customer, *, by: Actor) -> dict[str, Any]:
@@ -436,16 +290,6 @@ def named_organization(customer: Customer) -> Organization:
     if organization is None:
         raise NotFound(customer.public_id)
     return organization
-
-
-@on(OrganizationChanged)
-def _same_market(event: OrganizationChanged) -> None:
-    """A customer stays in the market of its partners (R27)."""
-    with scoped(EVERYTHING):
-        partners = sa.select(Organization.country).join(Customer, Customer.partner_id == Organization.id)
-        present = partners.where(Customer.customer_id == event.organization.id, Customer.state == RelationshipState.ACTIVE)
-        if any(market(country) != market(event.organization.country) for country in db.session.scalars(present)):
-            raise Refused(_("This country is in another market than your partner's. End that relationship first."), field="country")
 
 
 @on(DomainProven)
@@ -480,7 +324,7 @@ def _terms(entry: RequestEntry, by: Actor) -> dict[str, Any]:
     return {"delegated_administration": True, "roles": roles, "duration_days": days, "auto_extend": entry.auto_extend}
 
 
-def _logged(request: RelationshipRequest) -> audit.Customer | None:
+def logged(request: RelationshipRequest) -> audit.Customer | None:
     """The customer as the partner knows it, when the request names one."""
     if request.customer_id is None:
         return None
@@ -489,6 +333,6 @@ def _logged(request: RelationshipRequest) -> audit.Customer | None:
     return customer.logged if customer else audit.Customer(request.customer_id, request.organization or request.email)
 
 
-def _told(request: RelationshipRequest) -> tuple[int | None, ...]:
+def told(request: RelationshipRequest) -> tuple[int | None, ...]:
     """Whose logs tell of it: the partner's, and a named customer's."""
     return (request.partner_id, request.customer_id if request.named else None)

@@ -20,7 +20,7 @@ from portal.core.errors import Forbidden, Refused
 from portal.core.i18n import language
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
-from portal.relationships import queries, registration, service, texts
+from portal.relationships import answers, queries, registration, texts
 from portal.relationships.forms import AcceptanceForm, ConfirmationForm, DecliningForm, RegistrationForm
 from portal.relationships.models import Registration, RelationshipRequest
 from portal.relationships.queries import NotHeld, Replaced
@@ -96,7 +96,7 @@ def index(token: str) -> ResponseReturnValue:
 @feature.get("/requests/<uuid:request_id>", permission=P.ANYONE)
 def show(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor)
-    problem = service.why_not(row, by=g.actor, at=clock.now())
+    problem = answers.why_not(row, by=g.actor, at=clock.now())
     if problem == "accepted" and g.actor and g.actor.may(P.MY_CONSENT) and row.customer_id == g.actor.organization_id:
         g.leave_shell = True
         return see_other(url_for(".show_receipt", request_id=request_id))
@@ -106,11 +106,11 @@ def show(request_id: UUID) -> ResponseReturnValue:
 @feature.post("/requests/<uuid:request_id>/acceptance", permission=P.MY_CONSENT)
 def create(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor, lock=True)
-    if service.why_not(row, by=g.actor, at=clock.now()):
+    if answers.why_not(row, by=g.actor, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     form = AcceptanceForm()
     try:
-        service.accept_request(row, agreement=form.agreement.data, language=language(), by=g.actor, at=clock.now())
+        answers.accept_request(row, agreement=form.agreement.data, language=language(), by=g.actor, at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("connect/show.html", **_shown(row, form))
@@ -122,7 +122,7 @@ def create(request_id: UUID) -> ResponseReturnValue:
 @feature.get("/requests/<uuid:request_id>/declining", permission=P.ANYONE)
 def edit(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor)
-    if service.why_not(row, by=g.actor, at=clock.now()):
+    if answers.why_not(row, by=g.actor, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     return page("connect/declining.html", row=row, form=DecliningForm())
 
@@ -133,13 +133,13 @@ def delete(request_id: UUID) -> ResponseReturnValue:
     if g.actor and not g.actor.may(P.MY_CONSENT):
         raise Forbidden("only a customer admin answers for a company")
     row = queries.request_held(request_id, _held(), g.actor, lock=True)
-    if service.why_not(row, by=g.actor, at=clock.now()):
+    if answers.why_not(row, by=g.actor, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     form = DecliningForm()
     if not form.validate_on_submit():
         return invalid("connect/declining.html", row=row, form=form)
     by = g.actor or Actor(user_id=None, name=row.email)
-    service.decline_request(row, reason=form.reason.data or "", by=by, at=clock.now())
+    answers.decline_request(row, reason=form.reason.data or "", by=by, at=clock.now())
     return see_other(url_for(".show", request_id=request_id))
 
 
@@ -156,7 +156,7 @@ def show_receipt(request_id: UUID) -> ResponseReturnValue:
 @feature.get("/requests/<uuid:request_id>/account", permission=P.ANYONE)
 def new_account(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor)
-    if g.actor or service.why_not(row, by=None, at=clock.now()):
+    if g.actor or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     try:
         return page("connect/account.html", row=row, form=_registration_form(row))
@@ -173,7 +173,7 @@ def create_account(request_id: UUID) -> ResponseReturnValue:
         throttle.hit(throttle.CODE_ADDRESS, request.remote_addr)
         throttle.hit(throttle.CODE, form.email.data.casefold())
     row = queries.request_held(request_id, _held(), g.actor, lock=True)
-    if g.actor or service.why_not(row, by=None, at=clock.now()):
+    if g.actor or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     if form.updating:
         return page("connect/account.html", swaps=("form",), row=row, form=form)
@@ -196,7 +196,7 @@ def create_account(request_id: UUID) -> ResponseReturnValue:
 def new_confirmation(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor)
     begun = _begun(row)
-    if g.actor or begun is None or service.why_not(row, by=None, at=clock.now()):
+    if g.actor or begun is None or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     return page("connect/confirmation.html", **_confirmation(row, begun, ConfirmationForm()))
 
@@ -205,7 +205,7 @@ def new_confirmation(request_id: UUID) -> ResponseReturnValue:
 def create_confirmation(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_held(request_id, _held(), g.actor, lock=True)
     begun = _begun(row)
-    if g.actor or begun is None or service.why_not(row, by=None, at=clock.now()):
+    if g.actor or begun is None or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     form = ConfirmationForm()
     if not form.validate_on_submit():

@@ -16,7 +16,7 @@ from portal.core.routing import Feature
 from portal.customers import queries as customers
 from portal.customers.events import CustomerShown, Panel
 from portal.customers.models import RelationshipState
-from portal.relationships import delegation, directory, queries, service
+from portal.relationships import delegation, directory, ending, queries
 from portal.relationships.forms import EndingForm
 
 P = Permission
@@ -35,7 +35,7 @@ def create(customer_id: UUID) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return invalid("relationships/ending.html", **_shown(customer_id, form))
     try:
-        service.end_relationship(customer, typed_name=form.typed_name.data, reason=form.reason.data, by=g.actor, at=clock.now())
+        ending.end_relationship(customer, typed_name=form.typed_name.data, reason=form.reason.data, by=g.actor, at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("relationships/ending.html", **_shown(customer_id, form))
@@ -47,7 +47,7 @@ def create(customer_id: UUID) -> ResponseReturnValue:
 def create_clearing(customer_id: UUID) -> ResponseReturnValue:
     """Suspend and cancel whatever is in the way."""
     customer = customers.opened(customer_id, lock=True)
-    service.clear_obstacles(customer, by=g.actor, at=clock.now())
+    ending.clear_obstacles(customer, by=g.actor, at=clock.now())
     flash(_("What was in the way is suspended or cancelled."), "success")
     return see_other(url_for(".new", customer_id=customer_id))
 
@@ -89,7 +89,7 @@ def _shown(customer_id: UUID, form: EndingForm) -> dict[str, Any]:
     customer = customers.opened(customer_id)
     return {
         "customer": customer,
-        "obstacles": service.obstacles(customer),
+        "obstacles": ending.obstacles(customer),
         "delegation": queries.delegation_of(customer.customer_id or 0),
         "form": form,
     }

@@ -12,7 +12,7 @@ from portal.core.access import Role
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.queries import record
-from portal.relationships import service as relationships
+from portal.relationships import ending
 from tests.support import make
 from tests.support.browser import DESK
 from tests.support.server import Portal
@@ -241,7 +241,7 @@ def test_a_record_that_is_gone_is_said_on_top_and_the_page_stays(window, portal)
     with portal.inside(), writing():
         admin = make.actor(ADMIN)
         with scoped(Scope(partner_id=admin.organization_id)):
-            relationships.end_relationship(record(public_id), typed_name="Vanishing Ltd", reason="Gone.", by=admin, at=clock.now())
+            ending.end_relationship(record(public_id), typed_name="Vanishing Ltd", reason="Gone.", by=admin, at=clock.now())
             db.session.commit()
     page.get_by_role("link", name="Edit: Billing").click()
     expect(page.locator("#flash")).to_contain_text("There is nothing here.")

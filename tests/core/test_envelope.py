@@ -21,7 +21,7 @@ def with_view(app, monkeypatch, endpoint, view):
     """Another view in this one's place, inside the same envelope."""
     from portal.core.routing import enveloped
 
-    monkeypatch.setitem(app.view_functions, endpoint, enveloped(view, app.view_functions[endpoint].permission))
+    monkeypatch.setitem(app.view_functions, endpoint, enveloped(view, (app.view_functions[endpoint].permission,)))
 
 
 CHANGES = {

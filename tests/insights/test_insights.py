@@ -11,7 +11,7 @@ from portal.core import clock
 from portal.core.db import db, writing
 from portal.core.outbox import Mail, MailState
 from portal.core.scope import EVERYTHING, scoped
-from portal.relationships import service
+from portal.relationships import answers
 from portal.relationships.models import DelegatedAdministration
 from tests.support import make
 
@@ -34,7 +34,7 @@ def accepted(by="admin@verrerie-odile.example", **options):
     db.session.rollback()
     with writing(), scoped(EVERYTHING):
         request = db.session.merge(request)
-        service.accept_request(request, agreement=True, language="en", by=who, at=clock.now())
+        answers.accept_request(request, agreement=True, language="en", by=who, at=clock.now())
         db.session.commit()
 
 

@@ -309,7 +309,7 @@ def test_nothing_crosses_markets(people):
 def test_the_service_says_no_too(people, app):
     """Rules live below the pages."""
     from portal.core.errors import Refused
-    from portal.relationships import service
+    from portal.relationships import answers
 
     row = request(ODILE)
     odile = make.organization("verrerie-odile.example")
@@ -317,7 +317,7 @@ def test_the_service_says_no_too(people, app):
     db.session.commit()
 
     with pytest.raises(Refused):
-        service.accept_request(db.session.merge(fresh(row), load=False), agreement=True, language="en", by=make.actor(ODILE), at=clock.now())
+        answers.accept_request(db.session.merge(fresh(row), load=False), agreement=True, language="en", by=make.actor(ODILE), at=clock.now())
 
 
 # --- once

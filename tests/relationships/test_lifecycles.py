@@ -14,7 +14,7 @@ from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.core.states import Machine
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
-from portal.relationships import delegation, queries, service
+from portal.relationships import answers, delegation, ending, queries, service
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState, SendingWay
 from portal.relationships.service import RequestEntry
 from portal.relationships.states import DELEGATION, REQUEST
@@ -75,12 +75,12 @@ class World:
         service.send_again(self.latest(), way=SendingWay.COPY, by=self.sales, at=self.at)
 
     def accept(self) -> None:
-        service.accept_request(self.latest(), agreement=True, language="en", by=self.odile, at=self.at)
+        answers.accept_request(self.latest(), agreement=True, language="en", by=self.odile, at=self.at)
 
     accept_again = accept
 
     def decline(self) -> None:
-        service.decline_request(self.latest(), reason="", by=self.odile, at=self.at)
+        answers.decline_request(self.latest(), reason="", by=self.odile, at=self.at)
 
     def revoke(self) -> None:
         service.revoke_request(self.latest(), by=self.sales, at=self.at)
@@ -96,7 +96,7 @@ class World:
             customer = customers.record_of(self.odile.organization_id or 0)
             if customer is None or customer.state is not RelationshipState.ACTIVE:
                 raise Refused("nothing to end")
-            service.end_relationship(customer, typed_name=customer.name, reason="x", by=self.admin, at=self.at)
+            ending.end_relationship(customer, typed_name=customer.name, reason="x", by=self.admin, at=self.at)
 
     def remove(self) -> None:
         with scoped(Scope(customer_id=self.odile.organization_id)):

@@ -9,7 +9,7 @@ from portal.core.access import Side
 from portal.core.scope import Scope, scoped
 from portal.customers.models import RelationshipState
 from portal.customers.service import enter_record
-from portal.relationships import service as relationships
+from portal.relationships import ending
 
 
 def load(password: str) -> None:
@@ -28,4 +28,4 @@ def load(password: str) -> None:
             customer = enter_record(
                 organization, partner_id=sales.organization_id or 0, state=state, by=sales, at=at - timedelta(days=90), email=f"contact@{domain}", language="fr"
             )
-        relationships.end_relationship(customer, typed_name="Ancienne Forge", reason="Closed its workshop.", by=admin, at=at - timedelta(days=30))
+        ending.end_relationship(customer, typed_name="Ancienne Forge", reason="Closed its workshop.", by=admin, at=at - timedelta(days=30))

@@ -1,0 +1,111 @@
+"""Money: an amount in minor units with its currency; integers, never floats (R90)."""
+
+import functools
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from babel import Locale, numbers
+from babel.core import get_global
+
+from portal.core.places import MARKETS
+
+MOST = 10**15  # minor units: what a 64-bit column holds with much to spare
+
+
+@dataclass(frozen=True, order=False)
+class Money:
+    """`minor` counts the currency's smallest unit: cents for EUR, yen for JPY, fils for KWD (three digits)."""
+
+    minor: int
+    currency: str
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.minor).scaleb(-digits(self.currency))
+
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same(other), self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same(other), self.currency)
+
+    def times(self, factor: Decimal | int) -> "Money":
+        """Rounded once, half up (R90)."""
+        return Money(int((Decimal(self.minor) * factor).to_integral_value(ROUND_HALF_UP)), self.currency)
+
+    def _same(self, other: "Money") -> int:
+        if other.currency != self.currency:
+            raise ValueError(f"{self.currency} and {other.currency}")
+        return other.minor
+
+
+def digits(currency: str) -> int:
+    """Decimal places of a currency."""
+    return numbers.get_currency_precision(currency)
+
+
+def parse(text: str, currency: str, locale: str) -> Money:
+    """What a person typed, with the marks of either language: '1 234,50', '1,234.50', '1234.5'. ValueError for anything else."""
+    try:
+        minor = amount(text, locale).scaleb(digits(currency))
+    except InvalidOperation:
+        raise ValueError(text) from None
+    if minor != minor.to_integral_value() or abs(minor) > MOST:
+        raise ValueError(text)
+    return Money(int(minor), currency)
+
+
+def amount(text: str, locale: str) -> Decimal:
+    """A typed number: a lone mark that groups nothing separates the decimals. ValueError for what is none."""
+    plain = "".join(text.split()).replace("\N{RIGHT SINGLE QUOTATION MARK}", "").replace("'", "")
+    marks = [mark for mark in plain if mark in ".,"]
+    if len(set(marks)) == 2:
+        decimal = plain[max(plain.rfind("."), plain.rfind(","))]
+        if plain.count(decimal) > 1:
+            raise ValueError(text)
+    elif len(marks) == 1:
+        decimal = marks[0]
+        grouping = "," if Locale.parse(locale).number_symbols["latn"]["decimal"] == "." else "."
+        if decimal == grouping and len(plain.rpartition(decimal)[2]) == 3:
+            decimal = ""
+    else:
+        decimal = ""
+    cleaned = "".join("." if letter == decimal else "" if letter in ".," else letter for letter in plain)
+    if not cleaned.isascii() or not cleaned.replace(".", "", 1).isdecimal() or len(cleaned) > 20:
+        raise ValueError(text)
+    return Decimal(cleaned)
+
+
+def currency_of(country: str) -> str:
+    """The money that a country pays with today."""
+    return _currencies().get(country, "EUR")
+
+
+@functools.cache
+def currencies() -> tuple[str, ...]:
+    """Currencies of the countries that markets know, the most common first."""
+    common = ("EUR", "USD", "GBP", "CHF")
+    known = {currency_of(country) for countries in MARKETS.values() for country in countries.split()} | {
+        "CAD",
+        "AUD",
+        "JPY",
+        "SEK",
+        "PLN",
+        "CZK",
+        "HUF",
+        "RON",
+        "BRL",
+        "INR",
+        "MXN",
+    }
+    return (*common, *sorted(known - set(common)))
+
+
+@functools.cache
+def _currencies() -> dict[str, str]:
+    found = {}
+    for country, entries in get_global("territory_currencies").items():
+        present = [code for code, _start, end, tender in entries if end is None and tender]
+        if present:
+            found[country] = present[0]
+    return found
