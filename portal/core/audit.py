@@ -34,7 +34,10 @@ class Customer:
 
 
 class LogEntry(Base):
-    """One event as one organization's chain tells it. Never updated, except to erase personal data."""
+    """One event as one organization's chain tells it. Never updated, except to erase personal data.
+
+    `subject` is the public key of the thing it happened to, so that the thing's page can tell its history.
+    """
 
     __tablename__ = "log_entry"
     __table_args__ = (
@@ -43,6 +46,7 @@ class LogEntry(Base):
         sa.Index("ix_log_entry_customer", "organization_id", "customer_id", "at", "id"),
         sa.Index("ix_log_entry_action", "organization_id", "action", "at", "id"),
         sa.Index("ix_log_entry_actor", "organization_id", "actor_id", "at", "id"),
+        sa.Index("ix_log_entry_subject", "organization_id", "subject", "id"),
     )
     organization_id: Mapped[int] = mapped_column(sa.ForeignKey("organization.id"))
     sequence: Mapped[int]
@@ -51,6 +55,7 @@ class LogEntry(Base):
     action: Mapped[str] = mapped_column(sa.Unicode(64))
     actor_id: Mapped[int | None]
     customer_id: Mapped[int | None]
+    subject: Mapped[UUID | None]
     actor_name: Mapped[str | None] = mapped_column(sa.Unicode(200))
     customer_name: Mapped[str | None] = mapped_column(sa.Unicode(200))
     details: Mapped[dict[str, Any] | None]
@@ -81,6 +86,7 @@ class _Pending:
     customer: Customer | None
     chains: tuple[int, ...]
     details: dict[str, Any]
+    subject: UUID | None = None
     event_id: UUID = field(default_factory=uuid7)
 
 
@@ -93,17 +99,18 @@ def record(
     seen_by: tuple[int | None, ...] = (),
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
+    subject: UUID | None = None,
 ) -> None:
     """Log a change in the caller's transaction.
 
     `seen_by` names the organizations whose chains tell it; the actor's own comes by itself. `before` and `after` hold only
-    what changed, as plain values.
+    what changed, as plain values. `subject` is the public key of what changed.
     """
     if action not in ACTIONS:
         raise ValueError(f"{action} is not in the vocabulary")
     chains = tuple(sorted({chain for chain in (*seen_by, by.organization_id) if chain is not None}))
     details = {key: _plain(value) for key, value in (("before", before), ("after", after)) if value}
-    db.session.info.setdefault("log", []).append(_Pending(action, by, at, customer, chains, details))
+    db.session.info.setdefault("log", []).append(_Pending(action, by, at, customer, chains, details, subject))
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -148,6 +155,12 @@ def recent(organization_id: int, customer_organization_id: int | None = None, li
     return list(db.session.execute(statement.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit)))
 
 
+def history(organization_id: int, subject: UUID, limit: int = 20) -> list[Any]:
+    """What one chain tells of one thing, the newest first."""
+    statement = sa.select(*SHOWN).where(LogEntry.organization_id == organization_id, LogEntry.subject == subject)
+    return list(db.session.execute(statement.order_by(LogEntry.id.desc()).limit(limit)))
+
+
 def erase(entry: LogEntry) -> None:
     """Forget who and what an entry names; the chain stays intact."""
     entry.actor_name = entry.customer_name = entry.details = entry.salt = None
@@ -175,6 +188,7 @@ def _append(session: Session) -> None:
                 "action": item.action,
                 "actor_id": item.by.user_id,
                 "customer_id": item.customer.organization_id if item.customer else None,
+                "subject": item.subject,
                 "actor_name": item.by.name,
                 "customer_name": customer_name,
                 "details": item.details,
@@ -252,6 +266,7 @@ def _hash(entry: LogEntry) -> str:
         entry.customer_id,
         entry.digest,
         entry.previous_hash,
+        *([str(entry.subject)] if entry.subject is not None else []),
     ]
     return hashlib.sha256(_canonical(covered).encode()).hexdigest()
 
@@ -309,6 +324,41 @@ ACTIONS = {
     "delegated_administration.active": _l("Delegated administration granted"),
     "delegated_administration.extended": _l("Delegated administration extended"),
     "delegated_administration.ended": _l("Delegated administration ended"),
+    "offer.added": _l("Offer added to the catalog"),
+    "offer.updated": _l("Offer changed"),
+    "offer.withdrawn": _l("Offer withdrawn"),
+    "offer.restored": _l("Offer available again"),
+    "offer.priced": _l("Price set"),
+    "catalog.imported": _l("Catalog imported"),
+    "catalog.exported": _l("Catalog exported"),
+    "order.requested": _l("Order sent to the provider"),
+    "order.placed": _l("Order placed"),
+    "order.declined": _l("Order declined"),
+    "subscription.active": _l("Subscription active"),
+    "subscription.suspended": _l("Subscription suspended"),
+    "subscription.cancelled": _l("Subscription cancelled"),
+    "subscription.expired": _l("Subscription expired"),
+    "subscription.renewed": _l("Subscription renewed"),
+    "subscription.quantity_changed": _l("Quantity changed"),
+    "subscription.renewal_changed": _l("Renewal changed"),
+    "subscription.cancels_at_renewal": _l("Cancelled at renewal"),
+    "subscription.trial_converted": _l("Trial converted"),
+    "subscription.renamed": _l("Subscription renamed"),
+    "subscription.support_contact_named": _l("Support contact named"),
+    "subscription.owner_named": _l("Owner of a subscription named"),
+    "subscription.owner_taken": _l("Owner of a subscription removed"),
+    "reservation.active": _l("Reservation bought"),
+    "reservation.cancelled": _l("Reservation cancelled"),
+    "reservation.exchanged": _l("Reservation exchanged"),
+    "reservation.expired": _l("Reservation expired"),
+    "reservation.scope_changed": _l("Scope of a reservation changed"),
+    "buying.on": _l("Create customer purchase permissions"),
+    "buying.off": _l("Delete customer purchase permissions"),
+    "buying.limits_changed": _l("Limits of customer permissions changed"),
+    "purchase.waiting": _l("Customer asked to buy"),
+    "purchase.placed": _l("Customer bought"),
+    "purchase.declined": _l("Customer's purchase declined"),
+    "purchase.withdrawn": _l("Customer took a purchase back"),
     "activity.exported": _l("Activity log exported"),
     "mail.retried": _l("Mail sent again"),
 }

@@ -60,4 +60,5 @@ class Machine(Generic[StateT]):
             seen_by=seen_by,
             before={"state": before.value},
             after={"state": after.value, **(details or {})},
+            subject=getattr(row, "public_id", None),
         )

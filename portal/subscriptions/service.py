@@ -1,0 +1,402 @@
+"""What is done with a subscription: quantity, renewal, suspending, cancelling, names and contacts; and what time does with it (R82-R85)."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from portal.accounts.models import Organization, User
+from portal.core import audit
+from portal.core.access import PORTAL, Actor
+from portal.core.db import db
+from portal.core.errors import Refused, Stale
+from portal.core.money import Money
+from portal.core.scope import EVERYTHING, scoped
+from portal.customers import queries as customers
+from portal.customers.models import Customer, RelationshipState
+from portal.subscriptions import catalog, terms
+from portal.subscriptions.models import Billing, Charge, ChargeKind, Cycle, Offer, Subscription, SubscriptionOwner, SubscriptionState
+from portal.subscriptions.states import SUBSCRIPTION
+from portal.subscriptions.terms import Period
+
+SUSPENDED_FOR = timedelta(days=90)
+CANCEL_WITHIN = {Cycle.MONTHLY: timedelta(hours=24), Cycle.ANNUAL: timedelta(days=14)}
+LIVE = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
+AT_ONCE = 500
+
+
+# --- by a person
+
+
+def set_quantity(subscription: Subscription, quantity: int, *, version: int | None, by: Actor, at: datetime) -> Money:
+    """More at once, charged by day; fewer from the renewal on (R84). Returns what is charged now."""
+    _check_open(subscription, version)
+    offer = _offer(subscription)
+    if not offer.minimum <= quantity <= offer.maximum:
+        raise Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum), field="quantity")
+    before = {"quantity": subscription.quantity, "next_quantity": subscription.next_quantity}
+    charged = Money(0, subscription.currency)
+    if quantity > subscription.quantity:
+        charged = price_of_increase(subscription, quantity, at.date())
+        if charged.minor:
+            _charge(subscription, ChargeKind.INCREASE, quantity - subscription.quantity, charged, _billed_ahead(subscription, at.date()), at)
+        subscription.quantity, subscription.next_quantity = quantity, None
+    else:
+        subscription.next_quantity = quantity if quantity < subscription.quantity else None
+    _log("subscription.quantity_changed", subscription, by, at, before, {"quantity": subscription.quantity, "next_quantity": subscription.next_quantity})
+    return charged
+
+
+def price_of_increase(subscription: Subscription, quantity: int, today: date) -> Money:
+    """What raising to this quantity costs for the rest of the billing period, by day (R84)."""
+    if subscription.billing is Billing.USAGE or subscription.trial_ends_on is not None or quantity <= subscription.quantity:
+        return Money(0, subscription.currency)
+    whole = subscription.unit.times(quantity - subscription.quantity)
+    return terms.prorated(whole, _full_period(subscription, today), _billed_ahead(subscription, today))
+
+
+def set_renewal(subscription: Subscription, *, auto_renew: bool, by: Actor, at: datetime) -> None:
+    """Renews itself, or expires at the end of its term (R84). Turning it on takes back a cancellation at renewal."""
+    if subscription.state not in LIVE:
+        raise Refused(_("This subscription is no longer active."))
+    if (subscription.auto_renew, subscription.cancels) == (auto_renew, False):
+        return
+    before = {"auto_renew": subscription.auto_renew}
+    subscription.auto_renew, subscription.cancels = auto_renew, False
+    _log("subscription.renewal_changed", subscription, by, at, before, {"auto_renew": auto_renew})
+
+
+def suspend(subscription: Subscription, *, by: Actor, at: datetime) -> None:
+    """Stops sign-in; its add-ons stop with it. Without reactivation it expires 90 days on (R82)."""
+    _suspend(subscription, by=by, at=at)
+    for add_on in _add_ons(subscription):
+        if add_on.state is SubscriptionState.ACTIVE:
+            add_on.suspended_with_base = True
+            _suspend(add_on, by=by, at=at)
+
+
+def reactivate(subscription: Subscription, *, by: Actor, at: datetime) -> None:
+    """As it was, with the add-ons that were suspended along with it. A period that has begun meanwhile is charged from today on."""
+    base = _base(subscription)
+    if base is not None and base.state is not SubscriptionState.ACTIVE:
+        raise Refused(_("%(name)s, which this adds to, is suspended. Reactivate that first.", name=base.shown_name))
+    _check_relationship(subscription)
+    _reactivate(subscription, by=by, at=at)
+    for add_on in _add_ons(subscription):
+        if add_on.state is SubscriptionState.SUSPENDED and add_on.suspended_with_base:
+            _reactivate(add_on, by=by, at=at)
+
+
+def cancel(subscription: Subscription, *, by: Actor, at: datetime) -> bool:
+    """Within the window at once with full credit, later at renewal (R83). Returns whether it ended at once."""
+    if subscription.state not in LIVE:
+        raise Refused(_("This subscription is no longer active."))
+    if at <= window_ends(subscription):
+        _end(subscription, "cancel", by=by, at=at, credited=True)
+        return True
+    if not subscription.cancels:
+        subscription.cancels, subscription.auto_renew = True, False
+        _log("subscription.cancels_at_renewal", subscription, by, at, {}, {"ends_on": subscription.ends_on})
+    return False
+
+
+def window_ends(subscription: Subscription) -> datetime:
+    """Until when cancelling brings full credit (R83)."""
+    return subscription.ordered_at + CANCEL_WITHIN[subscription.cycle]
+
+
+def convert_trial(subscription: Subscription, *, by: Actor, at: datetime) -> None:
+    """Paid from today on, before the trial ends by itself."""
+    if subscription.trial_ends_on is None or subscription.state is not SubscriptionState.ACTIVE:
+        raise Refused(_("This is not an active trial."))
+    _check_relationship(subscription)
+    subscription.auto_renew, subscription.cancels = True, False
+    _become_paid(subscription, at.date(), by=by, at=at)
+    _bill(subscription, at=at)
+
+
+def rename(subscription: Subscription, nickname: str, *, version: int | None, by: Actor, at: datetime) -> None:
+    _check_version(subscription, version)
+    before, after = audit.changes({"nickname": subscription.nickname}, {"nickname": nickname})
+    subscription.nickname = nickname
+    if after:
+        _log("subscription.renamed", subscription, by, at, before, after)
+
+
+def name_support_contact(subscription: Subscription, contact: Organization, *, by: Actor, at: datetime) -> None:
+    """The provider, or a reseller with an active partnership (R85): whoever calls has looked that up."""
+    subscription.support_contact_id = contact.id
+    _log("subscription.support_contact_named", subscription, by, at, {}, {"support_contact": contact.name})
+
+
+def name_owner(subscription: Subscription, user: User, *, by: Actor, at: datetime) -> None:
+    """A purchaser or admin of the customer who may buy under this subscription (R71)."""
+    known = sa.select(SubscriptionOwner.id).where(SubscriptionOwner.subscription_id == subscription.id, SubscriptionOwner.user_id == user.id)
+    if db.session.scalar(known) is None:
+        db.session.add(
+            SubscriptionOwner(partner_id=subscription.partner_id, customer_id=subscription.customer_id, subscription_id=subscription.id, user_id=user.id)
+        )
+        _log("subscription.owner_named", subscription, by, at, {}, {"owner": user.email})
+
+
+def take_owner(subscription: Subscription, user: User, *, by: Actor, at: datetime) -> None:
+    gone = sa.delete(SubscriptionOwner).where(SubscriptionOwner.subscription_id == subscription.id, SubscriptionOwner.user_id == user.id)
+    if db.session.execute(gone).rowcount:  # type: ignore[attr-defined]
+        _log("subscription.owner_taken", subscription, by, at, {"owner": user.email}, {})
+
+
+def lapses_on(subscription: Subscription) -> date | None:
+    """The day on which a suspended subscription expires unless it is reactivated; its data is deleted then (R82)."""
+    if subscription.suspended_on is None or subscription.state is not SubscriptionState.SUSPENDED:
+        return None
+    lapses = subscription.suspended_on + SUSPENDED_FOR
+    renews = subscription.auto_renew and subscription.trial_ends_on is None
+    return lapses if renews else min(lapses, subscription.ends_on)
+
+
+# --- a new one
+
+
+def begin(
+    offer: Offer, quantity: int, unit: Money, *, base: Subscription | None, customer: Customer, order_id: int, reseller_id: int | None, by: Actor, at: datetime
+) -> tuple[Subscription, Money]:
+    """A subscription as ordered, and what it charges at once. An add-on ends together with its base (R80, R82)."""
+    today = at.date()
+    trial = today + timedelta(days=offer.trial_days) if offer.trial_days else None
+    anchor = base.anchor_on if base else today
+    ends_on = trial or (base.ends_on if base else terms.add_months(anchor, offer.term_months))
+    subscription = Subscription(
+        partner_id=customer.partner_id,
+        customer_id=customer.customer_id,
+        reseller_id=reseller_id,
+        state=SubscriptionState.ACTIVE,
+        state_at=at,
+        offer_id=offer.id,
+        order_id=order_id,
+        base_id=base.id if base else None,
+        name=offer.name,
+        name_key=offer.name_key,
+        billing=offer.billing,
+        cycle=offer.cycle,
+        term_months=offer.term_months,
+        quantity=quantity,
+        unit_minor=unit.minor,
+        currency=unit.currency,
+        ordered_at=at,
+        anchor_on=anchor,
+        starts_on=today,
+        ends_on=ends_on,
+        billed_to=trial or today,
+        trial_ends_on=trial,
+        auto_renew=True,
+        due_on=ends_on,
+        support_contact_id=customer.partner_id,
+    )
+    db.session.add(subscription)
+    db.session.flush()
+    _log("subscription.active", subscription, by, at, {}, {"name": offer.name, "quantity": quantity})
+    return subscription, _bill(subscription, at=at)
+
+
+# --- what time does
+
+
+def advance_due(*, at: datetime) -> int:
+    """Renewals, trial ends, expiries and billing periods whose day has come, in the order of their days; returns how many families moved."""
+    with scoped(EVERYTHING):
+        due = sa.select(sa.func.coalesce(Subscription.base_id, Subscription.id)).where(Subscription.state.in_(LIVE), Subscription.due_on <= at.date())
+        families = set(db.session.scalars(due.limit(AT_ONCE)))
+        for base_id in sorted(families):
+            members = sa.select(Subscription).where(sa.or_(Subscription.id == base_id, Subscription.base_id == base_id))
+            locked = members.order_by(Subscription.id).with_for_update().execution_options(populate_existing=True)
+            advance(db.session.scalars(locked).all(), at=at)
+        return len(families)
+
+
+def advance(family: Iterable[Subscription], *, at: datetime) -> None:
+    """A base and its add-ons, from day to day up to today; on one day the base moves first."""
+    members = list(family)
+    while due := [member for member in members if member.state in LIVE and member.due_on <= at.date()]:
+        _step(min(due, key=lambda member: (member.due_on, member.base_id is not None)), at=at)
+
+
+def _step(subscription: Subscription, *, at: datetime) -> None:
+    day = subscription.due_on
+    lapses = lapses_on(subscription)
+    if (lapses is not None and day >= lapses) or _ends_for_good(subscription, day):
+        _end(subscription, "cancel" if subscription.cancels else "expire", by=PORTAL, at=at)
+        return
+    if subscription.trial_ends_on is not None and day >= subscription.trial_ends_on:
+        _become_paid(subscription, day, by=PORTAL, at=at)
+    elif day >= subscription.ends_on:
+        _renew(subscription, at=at)
+    _bill(subscription, at=at, day=day)
+
+
+def _ends_for_good(subscription: Subscription, day: date) -> bool:
+    return not subscription.auto_renew and day >= (subscription.trial_ends_on or subscription.ends_on)
+
+
+def _renew(subscription: Subscription, *, at: datetime) -> None:
+    """Another term, with the quantity and at the price of its first day."""
+    day, base = subscription.ends_on, _base(subscription)
+    before = {"quantity": subscription.quantity, "ends_on": day}
+    price = catalog.price_on(subscription.offer_id, subscription.currency, day)
+    subscription.unit_minor = price.minor if price is not None else subscription.unit_minor
+    subscription.quantity, subscription.next_quantity = subscription.next_quantity or subscription.quantity, None
+    subscription.starts_on = day
+    subscription.anchor_on = base.anchor_on if base else subscription.anchor_on
+    subscription.ends_on = base.ends_on if base else terms.period_of(subscription.anchor_on, subscription.term_months, day).end
+    if subscription.state is SubscriptionState.SUSPENDED:
+        subscription.billed_to = day
+    _log("subscription.renewed", subscription, PORTAL, at, before, {"quantity": subscription.quantity, "ends_on": subscription.ends_on})
+
+
+def _become_paid(subscription: Subscription, day: date, *, by: Actor, at: datetime) -> None:
+    before = {"trial_ends_on": subscription.trial_ends_on}
+    subscription.trial_ends_on = None
+    subscription.anchor_on = subscription.starts_on = subscription.billed_to = day
+    subscription.ends_on = terms.add_months(day, subscription.term_months)
+    _log("subscription.trial_converted", subscription, by, at, before, {"ends_on": subscription.ends_on})
+
+
+def _bill(subscription: Subscription, *, at: datetime, day: date | None = None) -> Money:
+    """Charge the periods that have begun by this day, in advance (R90), and note when time comes again."""
+    day, charged = day or at.date(), Money(0, subscription.currency)
+    active = subscription.state is SubscriptionState.ACTIVE
+    if active and subscription.billing is Billing.LICENCE and subscription.trial_ends_on is None:
+        while subscription.billed_to <= day and subscription.billed_to < subscription.ends_on:
+            whole = _period_at(subscription, subscription.billed_to)
+            part = Period(subscription.billed_to, whole.end)
+            amount = terms.prorated(subscription.unit.times(subscription.quantity), _full_period(subscription, subscription.billed_to), part)
+            _charge(subscription, ChargeKind.PERIOD, subscription.quantity, amount, part, at)
+            charged, subscription.billed_to = charged + amount, whole.end
+    subscription.due_on = _next_day(subscription)
+    db.session.flush()
+    return charged
+
+
+def _next_day(subscription: Subscription) -> date:
+    days = [subscription.ends_on, subscription.trial_ends_on, lapses_on(subscription)]
+    if subscription.state is SubscriptionState.ACTIVE and subscription.billing is Billing.LICENCE and subscription.trial_ends_on is None:
+        days.append(subscription.billed_to)
+    return min(day for day in days if day is not None)
+
+
+def _full_period(subscription: Subscription, day: date) -> Period:
+    """The billing period of the calendar that this day falls into, whether the term covers it all or not."""
+    return terms.period_of(subscription.anchor_on, subscription.cycle.months, day)
+
+
+def _period_at(subscription: Subscription, day: date) -> Period:
+    whole = _full_period(subscription, day)
+    return Period(whole.start, min(whole.end, subscription.ends_on))
+
+
+def _billed_ahead(subscription: Subscription, day: date) -> Period:
+    """What is charged already from this day on: a higher quantity is charged for it too; what follows is charged with the new quantity."""
+    return Period(min(day, subscription.billed_to), subscription.billed_to)
+
+
+def _suspend(subscription: Subscription, *, by: Actor, at: datetime) -> None:
+    _move(subscription, "suspend", by=by, at=at)
+    subscription.suspended_on = at.date()
+    subscription.due_on = _next_day(subscription)
+
+
+def _reactivate(subscription: Subscription, *, by: Actor, at: datetime) -> None:
+    _move(subscription, "reactivate", by=by, at=at)
+    subscription.suspended_on, subscription.suspended_with_base = None, False
+    subscription.billed_to = max(subscription.billed_to, at.date())
+    _bill(subscription, at=at)
+
+
+def _end(subscription: Subscription, action: str, *, by: Actor, at: datetime, credited: bool = False) -> None:
+    """Over, with its add-ons; `credited` gives back all that was charged (R83)."""
+    for member in (*_add_ons(subscription), subscription):
+        if member.state not in LIVE:
+            continue
+        if credited:
+            _credit(member, at)
+        _move(member, action, by=by, at=at)
+
+
+def _credit(subscription: Subscription, at: datetime) -> None:
+    total = db.session.scalar(sa.select(sa.func.coalesce(sa.func.sum(Charge.amount_minor), 0)).where(Charge.subscription_id == subscription.id)) or 0
+    if total:
+        amount = Money(-int(total), subscription.currency)
+        _charge(subscription, ChargeKind.CREDIT, subscription.quantity, amount, Period(subscription.starts_on, subscription.ends_on), at)
+
+
+def _charge(subscription: Subscription, kind: ChargeKind, quantity: int, amount: Money, period: Period, at: datetime) -> None:
+    db.session.add(
+        Charge(
+            partner_id=subscription.partner_id,
+            customer_id=subscription.customer_id,
+            reseller_id=subscription.reseller_id,
+            kind=kind,
+            at=at,
+            subscription_id=subscription.id,
+            quantity=quantity,
+            amount_minor=amount.minor,
+            currency=amount.currency,
+            from_on=period.start,
+            to_on=period.end,
+        )
+    )
+
+
+def _move(subscription: Subscription, action: str, *, by: Actor, at: datetime) -> None:
+    SUBSCRIPTION.apply(
+        subscription, action, by=by, at=at, customer=_customer(subscription), seen_by=_told(subscription), details={"name": subscription.shown_name}
+    )
+    db.session.flush()
+
+
+def _log(action: str, subscription: Subscription, by: Actor, at: datetime, before: dict[str, Any], after: dict[str, Any]) -> None:
+    details = {"name": subscription.shown_name, **after}
+    audit.record(
+        action, by=by, at=at, customer=_customer(subscription), seen_by=_told(subscription), before=before, after=details, subject=subscription.public_id
+    )
+
+
+def _customer(subscription: Subscription) -> audit.Customer:
+    assert subscription.customer_id is not None
+    record = sa.select(Customer.name).where(Customer.partner_id == subscription.partner_id, Customer.customer_id == subscription.customer_id)
+    return audit.Customer(subscription.customer_id, db.session.scalar(record) or "")
+
+
+def _told(subscription: Subscription) -> tuple[int | None, ...]:
+    return (subscription.partner_id, subscription.customer_id, subscription.reseller_id)
+
+
+def _offer(subscription: Subscription) -> Offer:
+    return db.session.scalars(sa.select(Offer).where(Offer.id == subscription.offer_id)).one()
+
+
+def _base(subscription: Subscription) -> Subscription | None:
+    return db.session.scalar(sa.select(Subscription).where(Subscription.id == subscription.base_id)) if subscription.base_id else None
+
+
+def _add_ons(subscription: Subscription) -> list[Subscription]:
+    return list(db.session.scalars(sa.select(Subscription).where(Subscription.base_id == subscription.id).order_by(Subscription.id)))
+
+
+def _check_relationship(subscription: Subscription) -> None:
+    record = customers.record_of(subscription.customer_id or 0)
+    if record is None or record.state is not RelationshipState.ACTIVE:
+        raise Refused(_("The relationship with this customer is not active, so nothing new can be charged."))
+
+
+def _check_open(subscription: Subscription, version: int | None) -> None:
+    if subscription.state is not SubscriptionState.ACTIVE:
+        raise Refused(_("This subscription is not active."))
+    _check_version(subscription, version)
+    _check_relationship(subscription)
+
+
+def _check_version(subscription: Subscription, version: int | None) -> None:
+    if version is not None and version != subscription.version:
+        raise Stale(_("Somebody else changed this subscription while you had it open. Look at it as it is now, then try again."))

@@ -1,0 +1,23 @@
+"""The lives of an order, a subscription (R82, R83) and a reservation (R74)."""
+
+from portal.core.states import Machine
+from portal.subscriptions.models import OrderState as O
+from portal.subscriptions.models import ReservationState as R
+from portal.subscriptions.models import SubscriptionState as S
+
+ORDER = Machine("order", {("place", O.REQUESTED): O.PLACED, ("decline", O.REQUESTED): O.DECLINED})
+SUBSCRIPTION = Machine(
+    "subscription",
+    {
+        ("suspend", S.ACTIVE): S.SUSPENDED,
+        ("reactivate", S.SUSPENDED): S.ACTIVE,
+        ("expire", S.ACTIVE): S.EXPIRED,
+        ("expire", S.SUSPENDED): S.EXPIRED,
+        ("cancel", S.ACTIVE): S.CANCELLED,
+        ("cancel", S.SUSPENDED): S.CANCELLED,
+    },
+)
+RESERVATION = Machine(
+    "reservation",
+    {("expire", R.ACTIVE): R.EXPIRED, ("cancel", R.ACTIVE): R.CANCELLED, ("exchange", R.ACTIVE): R.EXCHANGED},
+)

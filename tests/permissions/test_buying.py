@@ -1,0 +1,223 @@
+"""What a customer may buy for itself: the checklist, limits and approvals, also under concurrency (R70-R76)."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from portal.core import audit
+from portal.core.access import Cloud, Side
+from portal.core.db import db, uuid7, writing
+from portal.core.errors import Refused
+from portal.core.money import Money
+from portal.core.scope import EVERYTHING, Scope, scoped
+from portal.permissions import service
+from portal.permissions.models import Category, Notice, Purchase, PurchaseState
+from portal.permissions.service import NotPermitted, Wish
+from portal.subscriptions import service as subscriptions
+from portal.subscriptions.models import Offer, Order, Reservation, ReservationScope, Subscription
+from tests.subscriptions import rows
+from tests.support import make
+
+SALES, AGENT, BUYER = "sales@atelier-nuage.example", "agent@atelier-nuage.example", "buyer@maison-tellier.example"
+AT = datetime(2027, 3, 10, 9, tzinfo=UTC)
+C = Category.RESERVATIONS
+
+
+@pytest.fixture
+def prepared(app):
+    """A usage subscription of Maison Tellier whose owner is its purchaser, and a reservation offer of 1,000.00 a piece; committed."""
+    db.session.rollback()
+    by = make.actor(SALES)
+    buyer = make.actor(BUYER)
+    db.session.rollback()
+    with writing(), scoped(Scope(partner_id=by.organization_id)):
+        usage = rows.offer("USAGE", by=by, at=AT, billing="usage", term_months=1)
+        rows.offer("RES", by=by, at=AT, price=100_000, instance_type="D4", region="France Central", category="Reservations")
+        rows.place({usage: 1}, by=by, at=AT)
+        owner = db.session.scalars(sa.select(service.User).where(service.User.id == buyer.user_id)).unique().one()
+        subscriptions.name_owner(rows.subscription_of(usage), owner, by=by, at=AT)
+        service.turn_on(rows.tellier(), C, by=by, at=AT)
+        db.session.commit()
+    return by
+
+
+def wish(quantity: int = 1, key: object = None) -> Wish:
+    offer = db.session.scalars(sa.select(Offer).where(Offer.sku == "RES")).one()
+    usage = db.session.scalars(sa.select(Offer).where(Offer.sku == "USAGE")).one()
+    return Wish(key or uuid7(), offer, rows.subscription_of(usage), quantity, ReservationScope.SHARED)  # type: ignore[arg-type]
+
+
+def buy(quantity: int = 1, *, who: str = BUYER, at: datetime = AT, key: object = None) -> Purchase:
+    return service.buy(rows.tellier(), wish(quantity, key), cloud=Cloud.PUBLIC, by=make.actor(who), at=at)
+
+
+def limits(by, *, month: int | None = None, above: int | None = None) -> None:
+    amounts = {name: Money(value, "EUR") if value is not None else None for name, value in (("monthly_limit", month), ("approval_above", above))}
+    service.set_limits(rows.tellier(), C, **amounts, notice=Notice.NOBODY, version=None, by=by, at=AT)
+
+
+@pytest.fixture
+def shop(prepared):
+    """Inside the partner's scope, in a transaction that writes."""
+    db.session.rollback()
+    with writing(), scoped(Scope(partner_id=prepared.organization_id)):
+        yield prepared
+    db.session.rollback()
+
+
+def test_a_purchase_makes_an_order_and_a_reservation_in_the_customers_name(shop):
+    """R73, R75"""
+    made = buy(3)
+
+    reservation = db.session.scalars(sa.select(Reservation)).one()
+    order = db.session.scalars(sa.select(Order).where(Order.id == made.order_id)).one()
+    assert (made.state, made.total) == (PurchaseState.PLACED, Money(300_000, "EUR"))
+    assert (reservation.bought_side, reservation.bought_by, reservation.paid) == (Side.CUSTOMER, "Hugo Vasseur", Money(300_000, "EUR"))
+    assert order.side is Side.CUSTOMER
+
+
+def test_the_switch_needs_all_three_and_says_so(app, shop):
+    """R71: refused on the server too."""
+    for sku in ("USAGE",):
+        subscriptions.suspend(rows.subscription_of(db.session.scalars(sa.select(Offer).where(Offer.sku == sku)).one()), by=shop, at=AT)
+
+    checklist = service.checklist(rows.tellier())
+
+    assert (checklist.relationship, checklist.subscription, checklist.owner) == (True, False, False)
+    with pytest.raises(Refused):
+        service.turn_on(rows.tellier(), C, by=shop, at=AT)
+
+
+def test_a_purchase_is_checked_again_in_full(shop):
+    """R74: switched off, not an owner, subscription suspended: each refused, nothing bought."""
+    with pytest.raises(NotPermitted):
+        buy(who="admin@maison-tellier.example")
+    subscriptions.suspend(wish().subscription, by=shop, at=AT)
+    with pytest.raises(NotPermitted):
+        buy()
+    subscriptions.reactivate(wish().subscription, by=shop, at=AT)
+    service.turn_off(rows.tellier(), C, by=shop, at=AT)
+    with pytest.raises(NotPermitted):
+        buy()
+
+    assert db.session.scalars(sa.select(Purchase)).all() == []
+
+
+def test_the_months_limit_holds_and_begins_anew(shop):
+    """R76"""
+    limits(shop, month=250_000)
+    buy(2)
+
+    with pytest.raises(Refused, match="limit"):
+        buy(1)
+
+    assert buy(2, at=AT + timedelta(days=31)).state is PurchaseState.PLACED
+
+
+def test_above_the_threshold_the_partner_is_asked(shop):
+    """R76"""
+    limits(shop, above=150_000)
+    small, large = buy(1), buy(2)
+    assert (small.state, large.state) == (PurchaseState.PLACED, PurchaseState.WAITING)
+
+    service.approve(large, rows.tellier(), cloud=Cloud.PUBLIC, by=make.actor(AGENT), at=AT)
+
+    assert (large.state, large.decided_by) == (PurchaseState.PLACED, "Théo Marchand")
+    assert {reservation.bought_by for reservation in db.session.scalars(sa.select(Reservation))} == {"Hugo Vasseur"}
+    with pytest.raises(Refused):
+        service.decline(large, rows.tellier(), reason="too late", by=make.actor(AGENT), at=AT)
+
+
+def test_what_waits_counts_and_what_is_declined_does_not(shop):
+    """R76"""
+    limits(shop, month=250_000, above=150_000)
+    waiting = buy(2)
+    with pytest.raises(Refused, match="limit"):
+        buy(1)
+
+    service.decline(waiting, rows.tellier(), reason="Not this month.", by=shop, at=AT)
+
+    assert buy(1).state is PurchaseState.PLACED
+
+
+def test_the_price_that_was_asked_for_holds_at_approval(shop):
+    from portal.subscriptions import catalog
+
+    limits(shop, above=0)
+    waiting = buy(1)
+    catalog.set_price(wish().offer, Money(999_900, "EUR"), cost=None, from_on=AT.date(), by=shop, at=AT)
+
+    order = service.approve(waiting, rows.tellier(), cloud=Cloud.PUBLIC, by=shop, at=AT)
+
+    assert order.total == Money(100_000, "EUR")
+
+
+def test_both_switches_are_in_both_logs(shop):
+    """R72"""
+    service.turn_off(rows.tellier(), C, by=shop, at=AT)
+    tellier = rows.tellier().customer_id
+    db.session.commit()
+
+    for chain in (shop.organization_id, tellier):
+        assert {"buying.on", "buying.off"} <= {entry.action for entry in audit.recent(chain, limit=50)}
+
+
+def test_two_purchases_at_once_never_pass_the_limit_together(app, prepared):
+    """R76, S29: eight people, a limit for three."""
+    with writing(), scoped(Scope(partner_id=prepared.organization_id)):
+        limits(prepared, month=300_000)
+        db.session.commit()
+    results = at_once(app, prepared, lambda number: buy(1), 8)
+
+    assert results.count("placed") == 3
+    assert results.count("refused") == 5
+
+
+def test_the_same_purchase_at_once_buys_once(app, prepared):
+    """S29: a double click."""
+    key = uuid7()
+    results = at_once(app, prepared, lambda number: buy(1, key=key), 6)
+
+    assert results.count("placed") == 6
+    db.session.rollback()
+    with scoped(EVERYTHING):
+        assert len(db.session.scalars(sa.select(Reservation)).all()) == 1
+        assert len(db.session.scalars(sa.select(Purchase)).all()) == 1
+
+
+def at_once(app, by, work, number: int) -> list[str]:
+    """The same work in many threads, each in a transaction of its own."""
+    db.session.rollback()
+    barrier, results = threading.Barrier(number), []
+
+    def run(index: int) -> None:
+        with app.app_context(), writing(), scoped(Scope(partner_id=by.organization_id)):
+            barrier.wait()
+            try:
+                results.append(work(index).state.value)
+                db.session.commit()
+            except Refused:
+                db.session.rollback()
+                results.append("refused")
+            finally:
+                db.session.remove()
+
+    threads = [threading.Thread(target=run, args=(index,)) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_nothing_is_left_of_a_subscriptions_owner_who_was_taken_away(shop):
+    """R71"""
+    subscription = db.session.scalars(sa.select(Subscription)).one()
+    buyer = make.actor(BUYER)
+    owner = db.session.scalars(sa.select(service.User).where(service.User.id == buyer.user_id)).unique().one()
+
+    subscriptions.take_owner(subscription, owner, by=shop, at=AT)
+
+    assert not service.checklist(rows.tellier()).owner
