@@ -31,14 +31,22 @@ VIEWS = (
     "portal.relationships.views_directory",
     "portal.relationships.views_connect",
     "portal.relationships.views_my",
+    "portal.subscriptions.views",
+    "portal.subscriptions.views_changes",
+    "portal.subscriptions.views_my",
+    "portal.subscriptions.views_cart",
+    "portal.subscriptions.views_orders",
+    "portal.subscriptions.views_catalog",
+    "portal.subscriptions.views_catalog_files",
     "portal.onboarding.views",
+    "portal.onboarding.views_subscriptions",
     "portal.coming_up.views",
     "portal.activity.views",
     "portal.activity.views_my",
     "portal.insights.views",
 )
 # Modules that only subscribe to events or register jobs.
-SUBSCRIBERS = ("portal.accounts.jobs", "portal.relationships.jobs", "portal.onboarding.jobs")
+SUBSCRIBERS = ("portal.accounts.jobs", "portal.relationships.jobs", "portal.subscriptions.jobs", "portal.subscriptions.subscribers", "portal.subscriptions.panels", "portal.onboarding.jobs")
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +17,7 @@ from portal.agreements.service import AttestationEntry
 from portal.core import clock
 from portal.core.access import PORTAL, Actor, Cloud, PartnerType, Role, Side, permissions_of
 from portal.core.db import db
+from portal.core.money import Money
 from portal.core.outbox import Mail, MailState
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, CustomerTag, RelationshipState, Segment
@@ -23,6 +26,9 @@ from portal.relationships import answers, delegation, ending
 from portal.relationships import service as relationships
 from portal.relationships.models import AdminRole, DelegatedAdministration, RelationshipRequest, RequestPurpose, RequestState, SendingWay
 from portal.relationships.service import RequestEntry
+from portal.subscriptions import catalog
+from portal.subscriptions.catalog import OfferEntry
+from portal.subscriptions.models import Offer
 
 ATELIER = "atelier-nuage.example"
 ACCOUNTS = [
@@ -95,6 +101,51 @@ _PLACES = {
     "GB": [("22 Park Row", "BS1 5LJ", "Bristol"), ("7 George Street", "EH2 2PB", "Edinburgh")],
     "CH": [("Bahnhofstrasse 10", "3011", "Bern"), ("Rue du Rhône 44", "1204", "Genève")],
 }  # fmt: skip
+# SKU, publisher, name, category, billing, cycle, months of the term, price in EUR, what else there is to say
+_OFFERS = [
+    ("NL-BASIC-M1", "Nordlicht", "Suite Basic (monthly)", "Productivity", "licence", "monthly", 1, "6.00", {"description": "Mail, calendar and documents in the browser."}),
+    ("NL-BASIC-M12", "Nordlicht", "Suite Basic (1 year, paid monthly)", "Productivity", "licence", "monthly", 12, "5.10", {"description": "Mail, calendar and documents in the browser."}),
+    ("NL-BASIC-Y12", "Nordlicht", "Suite Basic (1 year)", "Productivity", "licence", "annual", 12, "60.00", {"description": "Mail, calendar and documents in the browser."}),
+    ("NL-STD-M1", "Nordlicht", "Suite Standard (monthly)", "Productivity", "licence", "monthly", 1, "13.20", {"description": "The office programs, on up to five devices a person."}),
+    ("NL-STD-M12", "Nordlicht", "Suite Standard (1 year, paid monthly)", "Productivity", "licence", "monthly", 12, "11.70", {"description": "The office programs, on up to five devices a person."}),
+    ("NL-STD-Y12", "Nordlicht", "Suite Standard (1 year)", "Productivity", "licence", "annual", 12, "138.00", {"description": "The office programs, on up to five devices a person."}),
+    ("NL-STD-TRIAL", "Nordlicht", "Suite Standard (trial)", "Productivity", "licence", "monthly", 12, "11.70", {"trial_days": 30, "one_per_customer": True, "maximum": 25}),
+    ("NL-PREM-M12", "Nordlicht", "Suite Premium (1 year, paid monthly)", "Productivity", "licence", "monthly", 12, "20.60", {"description": "Suite Standard with device management."}),
+    ("NL-PREM-Y12", "Nordlicht", "Suite Premium (1 year)", "Productivity", "licence", "annual", 12, "242.40", {"description": "Suite Standard with device management."}),
+    ("NL-PREM-M36", "Nordlicht", "Suite Premium (3 years, paid monthly)", "Productivity", "licence", "monthly", 36, "19.20", {"minimum": 10}),
+    ("NL-PREM-Y36", "Nordlicht", "Suite Premium (3 years)", "Productivity", "licence", "annual", 36, "226.80", {"minimum": 10}),
+    ("NL-EDU-Y12", "Nordlicht", "Suite Standard for schools (1 year)", "Productivity", "licence", "annual", 12, "34.80", {"segment": "education", "minimum": 20}),
+    ("NL-EDU-M12", "Nordlicht", "Suite Basic for schools (1 year, paid monthly)", "Productivity", "licence", "monthly", 12, "1.90", {"segment": "education"}),
+    ("NL-NP-Y12", "Nordlicht", "Suite Premium for associations (1 year)", "Productivity", "licence", "annual", 12, "60.00", {"segment": "nonprofit", "maximum": 300}),
+    ("NL-VOICE-M12", "Nordlicht", "Telephony for Suite Standard", "Communication", "licence", "monthly", 12, "7.50", {"add_on_of": "NL-STD-M12"}),
+    ("NL-ROOM-M12", "Nordlicht", "Meeting room for Suite Premium", "Communication", "licence", "monthly", 12, "34.00", {"add_on_of": "NL-PREM-M12", "maximum": 50}),
+    ("NL-ARCH-M12", "Nordlicht", "Archive for Suite Basic", "Security", "licence", "monthly", 12, "2.80", {"add_on_of": "NL-BASIC-M12"}),
+    ("CQ-SHIELD-M1", "Calanque", "Shield (monthly)", "Security", "licence", "monthly", 1, "3.40", {"description": "Protects computers and phones."}),
+    ("CQ-SHIELD-M12", "Calanque", "Shield (1 year, paid monthly)", "Security", "licence", "monthly", 12, "2.90", {"description": "Protects computers and phones."}),
+    ("CQ-SHIELD-Y36", "Calanque", "Shield (3 years)", "Security", "licence", "annual", 36, "29.90", {"description": "Protects computers and phones."}),
+    ("CQ-SHIELD-TRIAL", "Calanque", "Shield (trial)", "Security", "licence", "monthly", 12, "2.90", {"trial_days": 14, "one_per_customer": True, "maximum": 10}),
+    ("CQ-HUNT-M12", "Calanque", "Threat hunting for Shield", "Security", "licence", "monthly", 12, "4.60", {"add_on_of": "CQ-SHIELD-M12"}),
+    ("CQ-ID-M12", "Calanque", "Identity (1 year, paid monthly)", "Security", "licence", "monthly", 12, "5.60", {}),
+    ("CQ-ID-Y12", "Calanque", "Identity (1 year)", "Security", "licence", "annual", 12, "65.00", {}),
+    ("CQ-ID-GOV", "Calanque", "Identity for public services (1 year)", "Security", "licence", "annual", 12, "58.00", {"segment": "government"}),
+    ("CQ-MAIL-M12", "Calanque", "Mail Classic", "Security", "licence", "monthly", 12, "1.60", {}),
+    ("CQ-BACKUP-U", "Calanque", "Backup by volume", "Security", "usage", "monthly", 1, "0.12", {"description": "Charged for what is kept; the price is for one unit."}),
+    ("MC-PLAN-U", "Meridian Cloud", "Cloud plan", "Infrastructure", "usage", "monthly", 1, "1.00", {"one_per_customer": True, "maximum": 1, "description": "Charged for what is consumed. Reservations lower the price of what always runs."}),
+    ("MC-STORE-U", "Meridian Cloud", "Object storage", "Infrastructure", "usage", "monthly", 1, "0.02", {"description": "Charged for what is kept; the price is for one unit."}),
+    ("MC-NET-U", "Meridian Cloud", "Network by volume", "Infrastructure", "usage", "monthly", 1, "0.07", {}),
+    ("MC-CARE-M1", "Meridian Cloud", "Support around the clock", "Support", "licence", "monthly", 1, "89.00", {"one_per_customer": True, "maximum": 1}),
+    ("AB-SALES-M12", "Atlas Bureau", "Sales desk", "Business applications", "licence", "monthly", 12, "61.00", {"description": "Contacts, offers and follow-up."}),
+    ("AB-SERVICE-M12", "Atlas Bureau", "Service desk", "Business applications", "licence", "monthly", 12, "47.00", {}),
+    ("AB-FORECAST", "Atlas Bureau", "Forecast for Sales desk", "Business applications", "licence", "monthly", 12, "18.00", {"add_on_of": "AB-SALES-M12"}),
+    ("AB-LEDGER-Y12", "Atlas Bureau", "Ledger (1 year)", "Business applications", "licence", "annual", 12, "684.00", {"maximum": 100}),
+    ("AB-LEDGER-TRIAL", "Atlas Bureau", "Ledger (trial)", "Business applications", "licence", "annual", 12, "684.00", {"trial_days": 30, "one_per_customer": True, "maximum": 5}),
+    ("VG-BUILD-M1", "Voltigeur", "Build (monthly)", "Developer tools", "licence", "monthly", 1, "42.00", {}),
+    ("VG-BUILD-Y12", "Voltigeur", "Build (1 year)", "Developer tools", "licence", "annual", 12, "441.00", {}),
+    ("VG-RUN-U", "Voltigeur", "Build minutes", "Developer tools", "usage", "monthly", 1, "0.01", {}),
+]  # fmt: skip
+# Instance type and what it costs for a year in the first region
+_INSTANCES = {"B2 (2 vCPU, 8 GiB)": 290, "D4 (4 vCPU, 16 GiB)": 980, "D8 (8 vCPU, 32 GiB)": 1960, "E8 (8 vCPU, 64 GiB)": 2580, "F16 (16 vCPU, 32 GiB)": 3720, "N6 (6 vCPU, 1 GPU)": 6900}  # fmt: skip
+
 _LANGUAGES = {"FR": "fr", "BE": "fr", "CH": "fr"}
 _REGIONS = {"IT": {"Torino": "TO", "Trieste": "TS"}, "ES": {"Madrid": "M", "Valencia": "V"}}
 _PEOPLE = [
@@ -119,6 +170,7 @@ def load(password: str) -> bool:
     at = clock.now()
     load_organizations(password, at=at)
     _many_customers(at)
+    _catalog(at)
     _answers(at)
     db.session.commit()
     return True
@@ -318,6 +370,42 @@ def _mark_answered(request: RelationshipRequest, state: RequestState, *, at: dat
     """A request that was sent and answered before the log of this world begins."""
     request.state, request.state_at, request.sent_at, request.sending_way = state, at, at - timedelta(days=1), SendingWay.COPY
     request.answered_by = request.email
+
+
+def _catalog(at: datetime) -> None:
+    """About 60 offers of Atelier Nuage in three currencies, and smaller catalogs of the other partners that sell themselves."""
+    founded = at - timedelta(days=399)
+    atelier = actor("billing@atelier-nuage.example")
+    with scoped(Scope(partner_id=atelier.organization_id)):
+        offers = _fill_catalog(_OFFERS, {"EUR": "1", "CHF": "1.02", "GBP": "0.87"}, ("France Central", "West Europe"), 6, by=atelier, at=founded)
+        raised = Money(25_800, "EUR")
+        catalog.set_price(offers["NL-PREM-Y12"], raised, cost=raised.times(Decimal("0.83")), from_on=at.date() + timedelta(days=60), by=atelier, at=at)
+        catalog.withdraw(offers["CQ-MAIL-M12"], reason="Calanque ends Mail Classic; offer Shield instead.", by=atelier, at=at - timedelta(days=25))
+    for email, rows, rates, regions in (
+        ("admin@grossiste-azur.example", _OFFERS[:20], {"EUR": "0.93", "CHF": "0.95"}, ("France Central",)),
+        ("admin@studio-cumulus.example", _OFFERS[3:9] + _OFFERS[27:29], {"EUR": "1.04"}, ("West Europe",)),
+        ("admin@potomac-stratus.example", _OFFERS[1:9] + _OFFERS[22:24] + _OFFERS[27:29], {"USD": "1.12"}, ("Potomac East",)),
+    ):
+        seller = actor(email)
+        with scoped(Scope(partner_id=seller.organization_id)):
+            _fill_catalog(rows, rates, regions, 2, by=seller, at=founded)
+
+
+def _fill_catalog(rows: list[Any], rates: dict[str, str], regions: tuple[str, ...], instances: int, *, by: Actor, at: datetime) -> dict[str, Offer]:
+    reserved: list[Any] = [
+        (f"MC-{instance.split()[0]}-{region[0]}{months}", "Meridian Cloud", f"{instance.split()[0]} in {region} ({months // 12} y)", "Reservations", "licence",
+         "annual", months, str(price * (1 if months == 12 else 2.6) * (1 + number / 20)), {"instance_type": instance, "region": region})
+        for instance, price in list(_INSTANCES.items())[:instances]
+        for number, region in enumerate(regions)
+        for months in (12, 36)
+    ]  # fmt: skip
+    made = {}
+    for sku, publisher, name, category, billing, cycle, months, price, more in rows + reserved:
+        offer = made[sku] = catalog.add_offer(OfferEntry(sku, publisher, name, category, billing, cycle, months, **more), by=by, at=at)
+        for currency, rate in rates.items():
+            amount = Money(100, currency).times(Decimal(price) * Decimal(rate))
+            catalog.set_price(offer, amount, cost=amount.times(Decimal("0.72") + Decimal(len(name) % 5) / 40), from_on=at.date(), by=by, at=at)
+    return made
 
 
 def _companies(dice: random.Random) -> Iterable[tuple[str, str, str]]:

@@ -33,8 +33,11 @@ from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.onboarding import service as onboarding
 from portal.relationships import answers
 from portal.relationships.models import RelationshipRequest
+from portal.subscriptions import catalog_files, ordering
+from portal.subscriptions import service as subscriptions
 from tests.conftest import People
 from tests.relationships import rows
+from tests.subscriptions import rows as subscription_rows
 from tests.support import databases, make
 from tests.support.page import Visitor
 
@@ -53,6 +56,24 @@ GET  /activation/<invitation>                                +  +++++++  ++++  +
 POST /activation/code                                        +  +++++++  ++++  +++  +
 GET  /activity                                               s  ++++++-  ++++  ---  -
 GET  /activity/export                                        s  ++++++-  ++++  ---  -
+GET  /catalog                                                s  +-++++-  ++++  ---  -
+POST /catalog                                                s  +-+----  ++++  ---  -
+GET  /catalog/<offer>                                        s  +-++++-  0000  ---  -
+POST /catalog/<offer>                                        s  +-+----  0000  ---  -
+GET  /catalog/<offer>/edit                                   s  +-+----  0000  ---  -
+POST /catalog/<offer>/prices                                 s  +-+----  0000  ---  -
+GET  /catalog/<offer>/prices/new                             s  +-+----  0000  ---  -
+GET  /catalog/<offer>/prices/removal                         s  +-+----  0000  ---  -
+POST /catalog/<offer>/prices/removal                         s  +-+----  0000  ---  -
+POST /catalog/<offer>/restoration                            s  +-+----  0000  ---  -
+GET  /catalog/<offer>/withdrawal                             s  +-+----  0000  ---  -
+POST /catalog/<offer>/withdrawal                             s  +-+----  0000  ---  -
+GET  /catalog/export                                         s  +-+----  ++++  ---  -
+GET  /catalog/import                                         s  +-+----  ++++  ---  -
+POST /catalog/import                                         s  +-+----  ++++  ---  -
+GET  /catalog/import/<upload>                                s  0-+----  0000  ---  -
+POST /catalog/import/<upload>                                s  0-+----  0000  ---  -
+GET  /catalog/new                                            s  +-+----  ++++  ---  -
 GET  /coming-up                                              s  ++++++-  ++++  ---  -
 POST /coming-up/extension                                    s  ++-++--  ++++  ---  -
 GET  /connect/<link>                                         +  +++++++  ++++  +++  +
@@ -81,11 +102,38 @@ GET  /customers/<customer>/activity                          s  ++++++-  0000  -
 GET  /customers/<customer>/agreement                         s  ++++++-  0000  ---  -
 POST /customers/<customer>/agreement                         s  +--++--  0-00  ---  -
 POST /customers/<customer>/agreement/request                 s  ++-++--  0000  ---  -
+GET  /customers/<customer>/cart                              s  +--++--  0000  ---  -
+POST /customers/<customer>/cart/lines/<offer>                s  +--++--  0000  ---  -  quantity=1 was=0
+GET  /customers/<customer>/cart/review                       s  +--++--  0000  ---  -
 GET  /customers/<customer>/delegated-administration/ending   s  +--+---  0000  ---  -
 POST /customers/<customer>/delegated-administration/ending   s  +--+---  0000  ---  -
 GET  /customers/<customer>/ending                            s  +------  0-00  ---  -
 POST /customers/<customer>/ending                            s  +------  0-00  ---  -
 POST /customers/<customer>/ending/clearing                   s  +------  0-00  ---  -
+GET  /customers/<customer>/orders                            s  +-++++-  0000  ---  -
+POST /customers/<customer>/orders                            s  +--++--  0000  ---  -
+GET  /customers/<customer>/orders/<order>                    s  +-++++-  0000  ---  -
+GET  /customers/<customer>/subscriptions                     s  +-++++-  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>      s  +-++++-  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>/cancellation  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/cancellation  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/cancellation/withdrawal  s  +--++--  0000  ---  -
+GET  /customers/<customer>/subscriptions/<trial>/conversion  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<trial>/conversion  s  +--++--  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>/nickname  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/nickname  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/owners  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/owners/<buyer>/removal  s  +--++--  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>/quantity  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/quantity  s  +--++--  0000  ---  -
+GET  /customers/<customer>/subscriptions/<suspended>/reactivation  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<suspended>/reactivation  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/renewal  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/support-contact  s  +--+-+-  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>/suspension  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/suspension  s  +--++--  0000  ---  -
+POST /customers/<customer>/subscriptions/changes             s  +--++--  0000  ---  -
+GET  /customers/<customer>/subscriptions/export              s  +-++++-  0000  ---  -
 GET  /customers/<customer>/users                             s  +--+-+-  0000  ---  -
 POST /customers/<customer>/users                             s  +--+---  0000  ---  -
 GET  /customers/<customer>/users/<person>                    s  +--+-+-  0000  ---  -
@@ -105,6 +153,8 @@ GET  /customers/new/<draft>/discarding                       s  00-0+--  0000  -
 POST /customers/new/<draft>/discarding                       s  00-0+--  0000  ---  -
 GET  /customers/new/<draft>/review                           s  00-0+--  0000  ---  -
 POST /customers/new/<draft>/review                           s  00-0+--  0000  ---  -
+GET  /customers/new/<draft>/subscriptions                    s  0--0+--  0000  ---  -
+POST /customers/new/<draft>/subscriptions/lines/<offer>      s  0--0+--  0000  ---  -  quantity=1 was=0
 POST /customers/new/typed                                    s  ++-++--  ++++  ---  -
 GET  /forgotten-password                                     +  +++++++  ++++  +++  +
 POST /forgotten-password                                     +  +++++++  ++++  +++  +
@@ -121,10 +171,14 @@ GET  /my/agreement                                           s  -------  ----  +
 POST /my/agreement                                           s  -------  ----  +--  +
 GET  /my/company                                             s  -------  ----  +--  +
 POST /my/company                                             s  -------  ----  +--  +
+GET  /my/orders                                              s  -------  ----  ++-  +
+GET  /my/orders/<order>                                      s  -------  ----  ++-  0
 GET  /my/partners                                            s  -------  ----  +--  +
 GET  /my/partners/<partner>                                  s  -------  ----  +--  0
 GET  /my/partners/<partner>/delegated-administration/ending  s  -------  ----  +--  0
 POST /my/partners/<partner>/delegated-administration/ending  s  -------  ----  +--  0
+GET  /my/subscriptions                                       s  -------  ----  +++  +
+GET  /my/subscriptions/<subscription>                        s  -------  ----  +++  0
 GET  /my/users                                               s  -------  ----  +--  +
 POST /my/users                                               s  -------  ----  +--  +
 GET  /my/users/<person>                                      s  -------  ----  +--  0
@@ -134,6 +188,7 @@ POST /my/users/<person>/invitation                           s  -------  ----  +
 POST /my/users/<person>/reactivation                         s  -------  ----  +--  0
 POST /my/users/<person>/roles                                s  -------  ----  +--  0
 GET  /my/users/new                                           s  -------  ----  +--  +
+GET  /orders                                                 s  +-++++-  ++++  ---  -
 GET  /outbox                                                 s  ++-----  ++++  ---  -
 GET  /outbox/<mail>                                          s  ++-----  0000  ---  -
 POST /outbox/<mail>/sending                                  s  ++-----  0000  ---  -
@@ -156,6 +211,8 @@ GET  /sign-in                                                +  +++++++  ++++  +
 POST /sign-in                                                +  +++++++  ++++  +++  +
 GET  /sign-out                                               s  +++++++  ++++  +++  +
 POST /sign-out                                               s  sssssss  ssss  sss  s
+GET  /subscriptions                                          s  +-++++-  ++++  ---  -
+GET  /subscriptions/export                                   s  +-++++-  ++++  ---  -
 GET  /users                                                  s  ++-----  ++++  ---  -
 POST /users                                                  s  ++-----  ++++  ---  -
 GET  /users/<colleague>                                      s  ++-----  0000  ---  -
@@ -260,6 +317,8 @@ def _one_of_everything() -> dict[str, Any]:
             onboarding.save_draft(half_way, {"name": "Half-way", "country": "FR", "language": "fr"}, by=sales, at=at)
             draft = onboarding.save_draft(whole, {}, by=sales, at=at)
             added = onboarding.add_customer(draft, TUILERIE, by=sales, at=at, mailed=True)
+            named |= _subscriptions(sales, at)
+            named |= _catalog(make.actor("billing@atelier-nuage.example"), at)
         reset = db.session.query(User).filter_by(email_key="agent@atelier-nuage.example").one()
         reset.reset_link = tokens.issue("reset", at=at, lifetime=timedelta(hours=1))
         db.session.commit()
@@ -278,6 +337,28 @@ def _one_of_everything() -> dict[str, Any]:
         }
     db.session.remove()
     return named
+
+
+def _catalog(billing: access.Actor, at: Any) -> dict[str, Any]:
+    """An offer with its price, and a file that its billing admin looks through."""
+    upload = catalog_files.save(b"SKU,Currency,Price\nLEDGER,EUR,12.50\nNEW,EUR,1", by=billing, at=at)
+    return {"offer": subscription_rows.offer("LEDGER", by=billing, at=at).public_id, "upload": upload.public_id}
+
+
+def _subscriptions(sales: access.Actor, at: Any) -> dict[str, Any]:
+    """An active one, a suspended one and a trial, of Maison Tellier; the order they came of, and a cart with two further lines."""
+    offers = {
+        "subscription": subscription_rows.offer("SUITE", by=sales, at=at),
+        "suspended": subscription_rows.offer("BACKUP", by=sales, at=at),
+        "trial": subscription_rows.offer("GUARD", by=sales, at=at, trial_days=30),
+    }
+    order = subscription_rows.place(dict.fromkeys(offers.values(), 2), by=sales, at=at)
+    cart = ordering.cart_of(subscription_rows.tellier(), by=sales, at=at)
+    for number in range(2):
+        ordering.put(cart, subscription_rows.offer(f"CHOSEN-{number}", by=sales, at=at), 2, at=at)
+    subscriptions.suspend(subscription_rows.subscription_of(offers["suspended"]), by=sales, at=at)
+    buyer = db.session.query(User.public_id).filter_by(email_key="buyer@maison-tellier.example").scalar()
+    return {"buyer": buyer, "order": order.public_id, **{name: subscription_rows.subscription_of(offer).public_id for name, offer in offers.items()}}
 
 
 @pytest.fixture(scope="module")
@@ -376,7 +457,11 @@ def test_the_routes_open_to_anyone_are_these(stage):
 def test_a_missing_row_answers_like_a_foreign_one(stage):
     """S24"""
     for line in LINES:
-        if "0" not in line.marks[1:12] or line.method != "GET" or not re.search("<(customer|added|sent|drafted|accepted|mail|colleague)>", line.path):
+        if (
+            "0" not in line.marks[1:12]
+            or line.method != "GET"
+            or not re.search("<(customer|added|sent|drafted|accepted|mail|colleague|offer|upload)>", line.path)
+        ):
             continue
         foreign = stage.visitor("admin@studio-cumulus.example").client.get(stage.url(line))
         nowhere = re.sub(r"<(\w+)>", lambda found: found.group(1) if found.group(1) in ("billing", "company") else str(uuid7()), line.path)

@@ -55,6 +55,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("offer", schema=None) as batch_op:
         batch_op.create_index("ix_offer_add_on_of", ["add_on_of_id"], unique=False)
+        batch_op.create_index("ix_offer_category", ["partner_id", "withdrawn", "category", "name_key", "id"], unique=False)
         batch_op.create_index("ix_offer_name", ["partner_id", "withdrawn", "name_key", "id", "search_text"], unique=False)
         batch_op.create_index("ix_offer_publisher", ["partner_id", "withdrawn", "publisher", "name_key", "id"], unique=False)
 
@@ -105,6 +106,24 @@ def upgrade() -> None:
         batch_op.create_index("ix_cart_author", ["partner_id", "author_id", "customer_id", "ordered_at"], unique=False)
 
     op.create_table(
+        "catalog_import",
+        sa.Column("public_id", sa.Uuid(), nullable=False),
+        sa.Column("partner_id", KEY, nullable=False),
+        sa.Column("author_id", KEY, nullable=False),
+        sa.Column("rows", sa.JSON(), nullable=False),
+        sa.Column("saved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("imported_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["author_id"], ["user.id"], name=op.f("fk_catalog_import_author_id"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["partner_id"], ["organization.id"], name=op.f("fk_catalog_import_partner_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_catalog_import")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_catalog_import_public_id")),
+    )
+    with op.batch_alter_table("catalog_import", schema=None) as batch_op:
+        batch_op.create_index("ix_catalog_import_author", ["partner_id", "author_id"], unique=False)
+
+    op.create_table(
         "offer_price",
         sa.Column("partner_id", KEY, nullable=False),
         sa.Column("offer_id", KEY, nullable=False),
@@ -148,8 +167,10 @@ def upgrade() -> None:
     with op.batch_alter_table("order", schema=None) as batch_op:
         batch_op.create_index("ix_order_customer", ["partner_id", "customer_id", "id"], unique=False)
         batch_op.create_index("ix_order_mine", ["customer_id", "id"], unique=False)
-        batch_op.create_index("ix_order_newest", ["partner_id", "state", "id"], unique=False)
+        batch_op.create_index("ix_order_newest", ["partner_id", "id"], unique=False)
         batch_op.create_index("ix_order_reseller", ["reseller_id", "id"], unique=False)
+        batch_op.create_index("ix_order_side", ["partner_id", "side", "id"], unique=False)
+        batch_op.create_index("ix_order_state", ["partner_id", "state", "id"], unique=False)
 
     op.create_table(
         "subscription",
@@ -168,6 +189,7 @@ def upgrade() -> None:
         sa.Column("base_id", KEY, nullable=True),
         sa.Column("name", sa.Unicode(length=200), nullable=False),
         sa.Column("name_key", sa.Unicode(length=200).with_variant(sa.Unicode(length=200, collation="C"), "postgresql"), nullable=False),
+        sa.Column("search_text", sa.Unicode(length=1200).with_variant(sa.Unicode(length=1200, collation="C"), "postgresql"), nullable=False),
         sa.Column("nickname", sa.Unicode(length=100), nullable=False),
         sa.Column("billing", sa.Enum("licence", "usage", name="billing", native_enum=False, create_constraint=True, length=32), nullable=False),
         sa.Column("cycle", sa.Enum("monthly", "annual", name="cycle", native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -187,6 +209,8 @@ def upgrade() -> None:
         sa.Column("suspended_on", sa.Date(), nullable=True),
         sa.Column("suspended_with_base", sa.Boolean(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("turns_on", sa.Date(), nullable=True),
+        sa.Column("remind_on", sa.Date(), nullable=True),
         sa.Column("support_contact_id", KEY, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("id", KEY, nullable=False),
@@ -203,14 +227,25 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_subscription_public_id")),
     )
     with op.batch_alter_table("subscription", schema=None) as batch_op:
-        batch_op.create_index("ix_subscription_base", ["base_id"], unique=False)
+        batch_op.create_index(
+            "ix_subscription_base", ["base_id"], unique=False, sqlite_where=sa.text("base_id IS NOT NULL"), postgresql_where=sa.text("base_id IS NOT NULL")
+        )
         batch_op.create_index("ix_subscription_customer", ["partner_id", "customer_id", "state", "id"], unique=False)
         batch_op.create_index("ix_subscription_due", ["state", "due_on"], unique=False)
-        batch_op.create_index("ix_subscription_ends", ["partner_id", "state", "ends_on", "id"], unique=False)
         batch_op.create_index("ix_subscription_mine", ["customer_id", "id"], unique=False)
         batch_op.create_index("ix_subscription_name", ["partner_id", "customer_id", "name_key", "id"], unique=False)
-        batch_op.create_index("ix_subscription_newest", ["partner_id", "state", "id"], unique=False)
+        batch_op.create_index("ix_subscription_newest", ["partner_id", "id"], unique=False)
+        batch_op.create_index("ix_subscription_remind", ["remind_on"], unique=False)
         batch_op.create_index("ix_subscription_reseller", ["reseller_id", "customer_id", "id"], unique=False)
+        batch_op.create_index("ix_subscription_state", ["partner_id", "state", "id"], unique=False)
+        batch_op.create_index(
+            "ix_subscription_trial",
+            ["partner_id", "state", "trial_ends_on", "id"],
+            unique=False,
+            sqlite_where=sa.text("trial_ends_on IS NOT NULL"),
+            postgresql_where=sa.text("trial_ends_on IS NOT NULL"),
+        )
+        batch_op.create_index("ix_subscription_turns", ["partner_id", "state", "auto_renew", "turns_on", "id"], unique=False)
 
     op.create_table(
         "purchase",
@@ -304,6 +339,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_reservation_public_id")),
     )
     with op.batch_alter_table("reservation", schema=None) as batch_op:
+        batch_op.create_index("ix_reservation_coming", ["partner_id", "state", "ends_on", "id"], unique=False)
         batch_op.create_index("ix_reservation_customer", ["partner_id", "customer_id", "id"], unique=False)
         batch_op.create_index("ix_reservation_ends", ["state", "ends_on"], unique=False)
         batch_op.create_index("ix_reservation_mine", ["customer_id", "id"], unique=False)
@@ -392,13 +428,15 @@ def upgrade() -> None:
     with op.batch_alter_table("log_entry", schema=None) as batch_op:
         batch_op.add_column(sa.Column("subject", sa.Uuid(), nullable=True))
         batch_op.create_index("ix_log_entry_subject", ["organization_id", "subject", "id"], unique=False)
-    for statement in index_ddl(op.get_bind().dialect.name, "offer"):
-        op.execute(statement)
+    for table in ("offer", "subscription"):
+        for statement in index_ddl(op.get_bind().dialect.name, table):
+            op.execute(statement)
 
 
 def downgrade() -> None:
-    for statement in drop_ddl(op.get_bind().dialect.name, "offer"):
-        op.execute(statement)
+    for table in ("offer", "subscription"):
+        for statement in drop_ddl(op.get_bind().dialect.name, table):
+            op.execute(statement)
     with op.batch_alter_table("log_entry", schema=None) as batch_op:
         batch_op.drop_index("ix_log_entry_subject")
         batch_op.drop_column("subject")
@@ -421,6 +459,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_reservation_mine")
         batch_op.drop_index("ix_reservation_ends")
         batch_op.drop_index("ix_reservation_customer")
+        batch_op.drop_index("ix_reservation_coming")
 
     op.drop_table("reservation")
     with op.batch_alter_table("purchase", schema=None) as batch_op:
@@ -431,17 +470,22 @@ def downgrade() -> None:
 
     op.drop_table("purchase")
     with op.batch_alter_table("subscription", schema=None) as batch_op:
+        batch_op.drop_index("ix_subscription_turns")
+        batch_op.drop_index("ix_subscription_trial", sqlite_where=sa.text("trial_ends_on IS NOT NULL"), postgresql_where=sa.text("trial_ends_on IS NOT NULL"))
+        batch_op.drop_index("ix_subscription_state")
         batch_op.drop_index("ix_subscription_reseller")
+        batch_op.drop_index("ix_subscription_remind")
         batch_op.drop_index("ix_subscription_newest")
         batch_op.drop_index("ix_subscription_name")
         batch_op.drop_index("ix_subscription_mine")
-        batch_op.drop_index("ix_subscription_ends")
         batch_op.drop_index("ix_subscription_due")
         batch_op.drop_index("ix_subscription_customer")
-        batch_op.drop_index("ix_subscription_base")
+        batch_op.drop_index("ix_subscription_base", sqlite_where=sa.text("base_id IS NOT NULL"), postgresql_where=sa.text("base_id IS NOT NULL"))
 
     op.drop_table("subscription")
     with op.batch_alter_table("order", schema=None) as batch_op:
+        batch_op.drop_index("ix_order_state")
+        batch_op.drop_index("ix_order_side")
         batch_op.drop_index("ix_order_reseller")
         batch_op.drop_index("ix_order_newest")
         batch_op.drop_index("ix_order_mine")
@@ -449,6 +493,10 @@ def downgrade() -> None:
 
     op.drop_table("order")
     op.drop_table("offer_price")
+    with op.batch_alter_table("catalog_import", schema=None) as batch_op:
+        batch_op.drop_index("ix_catalog_import_author")
+
+    op.drop_table("catalog_import")
     with op.batch_alter_table("cart", schema=None) as batch_op:
         batch_op.drop_index("ix_cart_author")
 
@@ -457,6 +505,7 @@ def downgrade() -> None:
     with op.batch_alter_table("offer", schema=None) as batch_op:
         batch_op.drop_index("ix_offer_publisher")
         batch_op.drop_index("ix_offer_name")
+        batch_op.drop_index("ix_offer_category")
         batch_op.drop_index("ix_offer_add_on_of")
 
     op.drop_table("offer")

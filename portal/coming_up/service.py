@@ -1,21 +1,26 @@
-"""Extend or send again: any number of lines in one step, each with its own result (R38)."""
+"""Extend, renew or send again: any number of lines in one step, each with its own result (R38)."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.coming_up.queries import DELEGATION, MOST, REQUEST
-from portal.core.access import Actor
+from portal.coming_up.queries import DELEGATION, MOST, REQUEST, SUBSCRIPTION
+from portal.core.access import Actor, Permission
 from portal.core.db import attempt, db, find
 from portal.core.errors import NotFound, Refused
+from portal.core.i18n import show_day
 from portal.customers import queries as customers
 from portal.customers.models import RelationshipState
 from portal.relationships import queries, service
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestPurpose, SendingWay
 from portal.relationships.service import LineResult, RequestEntry
+from portal.subscriptions import queries as subscriptions
+from portal.subscriptions import service as subscription_service
+from portal.subscriptions.models import Subscription
 
 
 def chosen(keys: Iterable[str]) -> list[str]:
@@ -28,17 +33,27 @@ def chosen(keys: Iterable[str]) -> list[str]:
     return found
 
 
+def needed(kind: str) -> Permission:
+    """What the one step asks for with a line of this kind."""
+    return Permission(_STEPS[kind][1])
+
+
+def writes(key: str) -> bool:
+    """Whether the step with this line sends a message."""
+    return not key.startswith(f"{SUBSCRIPTION}:")
+
+
 def extend(lines: Iterable[str], *, by: Actor, at: datetime) -> list[LineResult]:
-    """A new request for each delegation, and each request sent again."""
+    """A new request for each delegation, each request sent again, auto-renewal on for each subscription."""
     return [_result(key, by=by, at=at) for key in lines]
 
 
 def _result(key: str, *, by: Actor, at: datetime) -> LineResult:
     kind, _colon, public_id = key.partition(":")
-    step = {DELEGATION: _extend_delegation, REQUEST: _send_again}.get(kind)
+    step, needed = _STEPS.get(kind, (None, None))
     try:
         with attempt():
-            if step is None:
+            if step is None or not by.may(needed):
                 raise NotFound(key)
             return step(UUID(public_id), by=by, at=at)
     except (NotFound, ValueError):
@@ -86,3 +101,28 @@ def _send_again(public_id: UUID, *, by: Actor, at: datetime) -> LineResult:
     except Refused as refusal:
         raise _LineRefused(line, str(refusal.message)) from None
     return LineResult(line, True, _("Sent again to %(email)s.", email=request.email), request)
+
+
+def _renew(public_id: UUID, *, by: Actor, at: datetime) -> LineResult:
+    """Its auto-renewal on, which takes back a cancellation at renewal (R84)."""
+    found = find(Subscription, public_id)
+    customer = customers.record_of(found.customer_id or 0, lock=True)
+    if customer is None:
+        raise NotFound(public_id)
+    line = f"{found.shown_name}, {customer.name}"
+    if customer.state is not RelationshipState.ACTIVE:
+        raise _LineRefused(line, _("The relationship with this customer is not active."))
+    subscription = subscriptions.locked(customer, public_id)
+    try:
+        subscription_service.set_renewal(subscription, auto_renew=True, by=by, at=at)
+    except Refused as refusal:
+        raise _LineRefused(line, str(refusal.message)) from None
+    url = f"/customers/{customer.public_id}/subscriptions/{public_id}"
+    return LineResult(line, True, _("Renews itself on %(day)s.", day=show_day(subscription.turns_on)), url=url)
+
+
+_STEPS: dict[str, Any] = {
+    DELEGATION: (_extend_delegation, Permission.REQUEST_SEND),
+    REQUEST: (_send_again, Permission.REQUEST_SEND),
+    SUBSCRIPTION: (_renew, Permission.SUBSCRIPTION_ORDER),
+}

@@ -5,16 +5,26 @@ from typing import Any
 from flask import g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from portal.coming_up import queries, service
 from portal.core import clock, throttle
 from portal.core.access import Permission
 from portal.core.errors import Refused
-from portal.core.lists import ListQuery, Page
+from portal.core.i18n import language
+from portal.core.lists import ListQuery
 from portal.core.pages import invalid, page
 from portal.core.routing import Feature
+from portal.subscriptions.texts import day, left
 
 P = Permission
+KIND_NAMES = {
+    queries.DELEGATION: _l("Delegated administration"),
+    queries.REQUEST: _l("Relationship request"),
+    queries.SUBSCRIPTION: _l("Subscription ends"),
+    queries.SUSPENSION: _l("Suspended subscription expires"),
+    queries.RESERVATION: _l("Reservation ends"),
+}
 feature = Feature("coming_up", __name__, url_prefix="/coming-up")
 
 
@@ -23,11 +33,13 @@ def index() -> ResponseReturnValue:
     return page("coming_up/index.html", swaps=("results",), **_shown())
 
 
-@feature.post("/extension", permission=P.REQUEST_SEND)
+@feature.post("/extension", permission=(P.REQUEST_SEND, P.SUBSCRIPTION_ORDER))
 def create() -> ResponseReturnValue:
     try:
         chosen = service.chosen(request.form.getlist("line"))
-        throttle.hit(throttle.INVITATIONS, f"{g.actor.organization_id}/{g.actor.user_id}", times=len(chosen))
+        letters = sum(service.writes(line) for line in chosen)
+        if letters:
+            throttle.hit(throttle.INVITATIONS, f"{g.actor.organization_id}/{g.actor.user_id}", times=letters)
         results = service.extend(chosen, by=g.actor, at=clock.now())
     except Refused as refusal:
         return invalid("coming_up/index.html", swaps=("results",), refusal=str(refusal.message), **_shown())
@@ -35,21 +47,28 @@ def create() -> ResponseReturnValue:
 
 
 def _shown() -> dict[str, Any]:
-    """What the page needs; lines of requests and delegated administration only for those who see requests."""
+    """What the page needs; lines of requests and delegated administration only for those who see requests, the others for those who see subscriptions."""
     query = ListQuery.parse("/coming-up", request.args, sorts=["soonest"], filters={"days": [str(days) for days in queries.WINDOWS[:-1]]})
     days, at = int(query.filters.get("days", queries.WINDOWS[-1])), clock.now()
-    sees_requests = g.actor.may(P.REQUEST_READ)
-    lines = queries.lapsing(query, at=at, days=days) if sees_requests else Page([])
+    seen = {queries.OF_RELATIONSHIPS: P.REQUEST_READ, queries.OF_SUBSCRIPTIONS: P.SUBSCRIPTION_READ}
+    kinds = tuple(kind for of, permission in seen.items() if g.actor.may(permission) for kind in of)
+    lines = queries.lapsing(query, at=at, days=days, kinds=kinds)
     first = query.after is None and query.before is None and not query.last
+    going_on = queries.going_on(at=at, days=days, kinds=kinds) if first else []
+    ticks = {line.key for line in lines.rows if line.extendable and g.actor.may(service.needed(line.kind))}
     return {
         "query": query,
         "days": days,
         "lines": lines,
         "groups": _groups(lines.rows),
-        "extending": queries.extending_themselves(at=at, days=days) if sees_requests and first else [],
+        "ticks": ticks,
+        "extending": [line for line in going_on if line.kind == queries.DELEGATION],
+        "renewing": [line for line in going_on if line.kind == queries.SUBSCRIPTION],
         "outdated": queries.outdated_agreements() if first else [],
         "most_aside": queries.ASIDE,
-        "may_extend": g.actor.may(P.REQUEST_SEND) and any(line.waiting is None for line in lines.rows),
+        "kind_names": {kind: str(name) for kind, name in KIND_NAMES.items()},
+        "day": lambda line: day(line.due_at.date(), language()),
+        "left": lambda line: left(line.due_at.date(), at.date(), language()),
     }
 
 

@@ -20,6 +20,7 @@ class Finder:
     A common word fills the page from the next rows in list order; only a rare one needs the trigram index, which then has little
     to sort. So neither costs a scan of the whole list, and neither does the count. `narrow(statement, names)` adds the conditions of
     the filters of these names, with bound parameters; `values(query)` gives those. Statements are built once for each shape of a query.
+    `through` names another model whose words are meant, its key, and the column of `model` that holds it.
     """
 
     def __init__(
@@ -31,8 +32,9 @@ class Finder:
         values: Callable[[ListQuery], dict[str, Any]],
         *,
         window: int = WINDOW,
+        through: tuple[Any, Any, Any] | None = None,
     ) -> None:
-        self.window = window
+        self.window, self.through = window, through
         self.model, self.columns, self.sorts, self.narrow, self.values = model, columns, sorts, narrow, values
         self._plain = functools.cache(self._plain_statement)
         self._window = functools.cache(self._window_statement)
@@ -60,7 +62,7 @@ class Finder:
         statement = self.narrow(sa.select(*columns), tuple(sorted(query.filters)))
         number = len(search.patterns(query.words))
         if number:
-            statement = statement.where(*search.indexed(self.model, self.model.search_text, number, db.engine.dialect.name))
+            statement = statement.where(*self._indexed_words(number, db.engine.dialect.name))
         statement = statement.order_by(*((sort.column.desc(),) if sort.descending else (sort.column, sort.key)))
         return statement, {**self.values(query), **search.parameters(query.words)}
 
@@ -80,14 +82,26 @@ class Finder:
     def _window_statement(self, sort: str, filters: Filters, way: str, words: int) -> sa.Select:
         """The words looked for in the next rows in list order only."""
         model = self.model
-        near = lists.keyset(self.narrow(sa.select(model.id, model.search_text), filters), way, self.sorts[sort], limit=self.window).subquery()
-        hits = sa.select(near.c.id).where(*search.containing(near.c.search_text, words)).limit(lists.PAGE_SIZE + 1)
-        return lists.keyset(sa.select(*self.columns).where(model.id.in_(hits)), {"after": "first", "before": "last"}.get(way, way), self.sorts[sort])
+        other, key, named = self.through or (None, None, model.search_text)
+        near = lists.keyset(self.narrow(sa.select(model.id, named), filters), way, self.sorts[sort], limit=self.window).subquery()
+        hits = sa.select(near.c.id)
+        if other is None:
+            hits = hits.where(*search.containing(near.c.search_text, words))
+        else:
+            hits = hits.join(other, key == near.c[named.key]).where(*search.containing(other.search_text, words))
+        found = sa.select(*self.columns).where(model.id.in_(hits.limit(lists.PAGE_SIZE + 1)))
+        return lists.keyset(found, {"after": "first", "before": "last"}.get(way, way), self.sorts[sort])
 
     def _indexed_statement(self, sort: str, filters: Filters, way: str, words: int, dialect: str) -> sa.Select:
         statement = self.narrow(sa.select(*self.columns), filters)
-        return lists.keyset(statement.where(*search.indexed(self.model, self.model.search_text, words, dialect)), way, self.sorts[sort])
+        return lists.keyset(statement.where(*self._indexed_words(words, dialect)), way, self.sorts[sort])
 
     def _counting_statement(self, filters: Filters, words: int, dialect: str) -> sa.Select:
         statement = self.narrow(sa.select(self.model.id), filters)
-        return lists.counting(statement.where(*search.indexed(self.model, self.model.search_text, words, dialect)) if words else statement)
+        return lists.counting(statement.where(*self._indexed_words(words, dialect)) if words else statement)
+
+    def _indexed_words(self, words: int, dialect: str) -> list[sa.ColumnElement[bool]]:
+        if self.through is None:
+            return search.indexed(self.model, self.model.search_text, words, dialect)
+        other, key, named = self.through
+        return [named.in_(sa.select(key).where(*search.indexed(other, other.search_text, words, dialect)))]

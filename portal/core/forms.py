@@ -236,22 +236,32 @@ def currency(label: Any) -> Any:
     return select(label, lambda: [(code, f"{code} · {numbers.get_currency_name(code, locale=language())}") for code in money.currencies()], autocomplete="off")
 
 
-class text_file(FileField):
-    """A text or CSV file, judged by its content and never by its name (S38); its data is the text, empty when no file was chosen."""
+class any_file(FileField):
+    """A file, never judged by its name (S38); its data is the content, empty when no file was chosen."""
 
-    def __init__(self, label: Any, *, most: int, hint: Any = "", accept: str = ".csv,.txt,text/csv,text/plain", required: bool = False, **options: Any) -> None:
+    def __init__(self, label: Any, *, most: int, accept: str, hint: Any = "", required: bool = False, **options: Any) -> None:
         self.data: Any = None
         self.most, self.needed = most, required
         super().__init__(label, description=hint, render_kw={"accept": accept}, **options)
 
     def pre_validate(self, form: Any) -> None:
         upload: Any = self.data
-        self.data = ""
-        content = upload.read(self.most + 1) if hasattr(upload, "read") else b""
+        self.data = content = upload.read(self.most + 1) if hasattr(upload, "read") else b""
         if self.needed and not content:
             raise StopValidation(str(_l("Choose a file.")))
         if len(content) > self.most:
             raise StopValidation(str(_l("This file is too large: at most %(size)s KB. Split it, or take fewer lines.", size=self.most // 1000)))
+
+
+class text_file(any_file):
+    """A text or CSV file; its data is the text."""
+
+    def __init__(self, label: Any, *, most: int, hint: Any = "", accept: str = ".csv,.txt,text/csv,text/plain", required: bool = False, **options: Any) -> None:
+        super().__init__(label, most=most, accept=accept, hint=hint, required=required, **options)
+
+    def pre_validate(self, form: Any) -> None:
+        super().pre_validate(form)
+        content, self.data = self.data, ""
         try:
             self.data = content.decode("utf-8-sig")
         except UnicodeDecodeError:

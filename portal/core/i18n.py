@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -28,7 +29,9 @@ def init_app(app: Flask, languages: tuple[str, ...]) -> None:
     Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True, pgettext=_pgettext)  # type: ignore[attr-defined]
-    app.jinja_env.filters.update(datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number, country=show_country, money=show_money)
+    app.jinja_env.filters.update(
+        datetime=show_datetime, day=show_day, ago=ago, iso=iso, number=show_number, percent=show_percent, country=show_country, money=show_money
+    )
     app.before_request(_choose_language)
 
 
@@ -141,6 +144,11 @@ def show_country(code: str) -> str:
 
 def show_number(value: int) -> str:
     return numbers.format_decimal(value, locale=language())
+
+
+def show_percent(value: Decimal) -> str:
+    """12.5 as '12.5%'."""
+    return numbers.format_percent(value / 100, locale=language(), decimal_quantization=False)
 
 
 def show_money(value: Money | None) -> str:

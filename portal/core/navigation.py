@@ -23,7 +23,9 @@ _ITEMS = {
     Side.PARTNER: (
         (_l("Home"), "/", "house", P.SIGNED_IN),
         (_l("Customers"), "/customers", "building-2", P.CUSTOMER_READ),
+        (_l("Subscriptions"), "/subscriptions", "package", P.SUBSCRIPTION_READ),
         (_l("Requests"), "/relationship-requests", "send", P.REQUEST_READ),
+        (_l("Catalog"), "/catalog", "tag", P.CATALOG_READ),
         (_l("Coming up"), "/coming-up", "calendar-days", P.CUSTOMER_READ),
         (_l("Activity"), "/activity", "history", P.ACTIVITY_READ),
         (_l("People"), "/users", "users", P.USER_MANAGE),
@@ -33,6 +35,8 @@ _ITEMS = {
     Side.CUSTOMER: (
         (_l("Home"), "/my", "house", P.MY_HOME),
         (_l("Partners"), "/my/partners", "handshake", P.MY_CONSENT),
+        (_l("Subscriptions"), "/my/subscriptions", "package", P.MY_SUBSCRIPTIONS),
+        (_l("Orders"), "/my/orders", "receipt", P.MY_ORDERS),
         (_l("Agreement"), "/my/agreement", "file-text", P.MY_CONSENT),
         (_l("People"), "/my/users", "users", P.MY_USERS),
         (_l("Company"), "/my/company", "building-2", P.MY_DETAILS),

@@ -48,6 +48,11 @@ def see_other(url: str) -> Response:
     return redirect(url, 303)  # type: ignore[return-value]
 
 
+def query_string() -> str:
+    """The query string that this request came with, to come back to the same part of a list."""
+    return f"?{request.query_string.decode('ascii', 'replace')}".rstrip("?")
+
+
 def on_this_host(url: str | None, otherwise: str) -> str:
     """An address taken from input, when it stays on this host (S32); else the other one."""
     safe = url and url.startswith("/") and not url.startswith("//") and "\\" not in url and url.isprintable() and len(url) <= 2000

@@ -56,6 +56,7 @@ CODE_ADDRESS = Limit("code-address", "40/hour")
 LINK_ADDRESS = Limit("link-address", "240/hour")
 INVITATIONS = Limit("invitations", "300/hour")
 EXPORTS = Limit("exports", "60/hour")
+IMPORTS = Limit("imports", "60/hour")
 DOMAIN_PROBES = Limit("domain-probes", "60/hour")
 SEARCH = Limit("search", "1200/minute", light=True)
 

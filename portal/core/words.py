@@ -213,6 +213,8 @@ def formula_safe(cell: str) -> str:
 
     Telephone numbers that begin with + get it too; numbers of our own should not come here.
     """
+    if cell[:1].isalnum():  # as nearly all do
+        return cell
     first = next((letter for letter in cell if letter.isprintable() and not letter.isspace()), "")
     if cell.startswith(("\t", "\r", "\n")) or first in _FORMULA_STARTS:
         return "'" + cell

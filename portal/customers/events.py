@@ -1,4 +1,4 @@
-"""What the customer page asks the floors above."""
+"""What customer records tell and ask the floors above."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,3 +21,10 @@ class Panel:
 
     template: str
     context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CustomerRenamed:
+    """The record stands under other words in this partner's lists (R13)."""
+
+    customer: Customer

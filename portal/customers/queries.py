@@ -108,6 +108,15 @@ def _hops() -> sa.Select:
 _TAGS = _hops()
 
 
+def with_tags(public_id: UUID) -> tuple[Customer, list[str]]:
+    """The record with its tags, in one statement; NotFound where there is none."""
+    tags = sa.select(sa.func.aggregate_strings(CustomerTag.tag, "\n")).where(CustomerTag.record_id == Customer.id).scalar_subquery()
+    row = db.session.execute(sa.select(Customer, tags).where(Customer.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound(public_id)
+    return row[0], sorted(row[1].split("\n")) if row[1] else []
+
+
 def tags_of(customer: Customer) -> list[str]:
     return list(db.session.scalars(sa.select(CustomerTag.tag).where(CustomerTag.record_id == customer.id).order_by(CustomerTag.tag)))
 

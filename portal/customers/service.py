@@ -20,10 +20,11 @@ from portal.core import audit
 from portal.core.access import PORTAL, Actor, Role, Side
 from portal.core.db import db
 from portal.core.errors import Forbidden, Refused
-from portal.core.events import on
+from portal.core.events import emit, on
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.core.words import normalise, search_text
 from portal.customers import mails, queries
+from portal.customers.events import CustomerRenamed
 from portal.customers.models import Customer, CustomerTag, RelationshipState
 from portal.customers.states import RELATIONSHIP
 
@@ -200,8 +201,11 @@ def _change_record(customer: Customer, entry: Any, *, version: int | None, by: A
 
 
 def _rekey(customer: Customer, organization: Organization) -> None:
+    former = customer.search_text
     customer.name_key = name_key(customer.name)
     customer.search_text = searchable(customer.name, organization.name, organization.domain)
+    if customer.search_text != former:
+        emit(CustomerRenamed(customer))
 
 
 @on(OrganizationChanged)

@@ -54,13 +54,13 @@ def former() -> ResponseReturnValue:
 
 @feature.get("/<uuid:customer_id>", permission=P.CUSTOMER_READ)
 def show(customer_id: UUID) -> ResponseReturnValue:
-    customer = queries.record(customer_id)
+    customer, tags = queries.with_tags(customer_id)
     may_see_log = customer.customer_id is not None and g.actor.may(P.ACTIVITY_READ)
     return page(
         "customers/show.html",
         customer=customer,
         organization=customer.organization if customer.state is RelationshipState.ACTIVE else None,
-        tags=queries.tags_of(customer),
+        tags=tags,
         panels=events.ask(CustomerShown(customer, g.actor)),
         entries=audit.recent(customer.partner_id, customer.customer_id or 0, 8) if may_see_log else [],
     )

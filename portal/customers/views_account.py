@@ -147,6 +147,7 @@ def _activation(customer: Customer, form: FirstAdminForm | None = None) -> dict[
         "admin": admin,
         "form": form if open_to_us else None,
         "just_added": "added" in request.args,
+        "sold": request.args.get("added"),
         "now": clock.now(),
     }
 

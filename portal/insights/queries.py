@@ -13,6 +13,7 @@ from portal.core.lists import COUNTED_UP_TO
 from portal.core.outbox import Mail, MailState
 from portal.customers.models import Customer, RelationshipState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
+from portal.subscriptions.models import Subscription, SubscriptionState
 
 SOON = timedelta(days=30)
 LATELY = timedelta(days=14)
@@ -28,24 +29,30 @@ class Counts:
     pending: int | None
     waiting: int | None
     failed: int | None
+    subscriptions: int | None
+    ending: int | None
 
 
-def counts(actor: Actor) -> Counts:
+def counts(actor: Actor, at: datetime) -> Counts:
     """All in one statement."""
-    statement = _counts(*(actor.may(permission) for permission in (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ)))
-    return Counts(**db.session.execute(statement, {"organization": actor.organization_id}).one()._asdict())
+    needed = (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ, Permission.SUBSCRIPTION_READ)
+    statement = _counts(*(actor.may(permission) for permission in needed))
+    return Counts(**db.session.execute(statement, {"organization": actor.organization_id, "soon": (at + SOON).date()}).one()._asdict())
 
 
 @functools.cache
-def _counts(customers: bool, requests: bool, outbox: bool) -> sa.Select:
+def _counts(customers: bool, requests: bool, outbox: bool, subscriptions: bool) -> sa.Select:
     """Built once for each set of permissions."""
-    R = RelationshipRequest
+    R, S = RelationshipRequest, Subscription
+    active = sa.select(S.id).where(S.state == SubscriptionState.ACTIVE)
     latest = sa.select(Mail.state).where(Mail.organization_id == sa.bindparam("organization")).order_by(Mail.id.desc()).limit(LOOKED_THROUGH).subquery()
     counted = {
         "customers": (customers, sa.select(Customer.id).where(Customer.ended == 0)),
         "pending": (customers, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
         "waiting": (requests, sa.select(R.id).where(R.state == RequestState.SENT)),
         "failed": (outbox, sa.select(latest.c.state).where(latest.c.state == MailState.FAILED)),
+        "subscriptions": (subscriptions, active),
+        "ending": (subscriptions, active.where(S.auto_renew.is_(False), S.turns_on <= sa.bindparam("soon", type_=S.turns_on.type))),
     }
     return sa.select(*((_capped(rows) if shown else sa.null()).label(name) for name, (shown, rows) in counted.items()))
 

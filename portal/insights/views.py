@@ -23,7 +23,7 @@ def index() -> ResponseReturnValue:
     actor, at = g.actor, clock.now()
     if actor.side is Side.CUSTOMER:
         return see_other("/my")
-    counts = queries.counts(actor)
+    counts = queries.counts(actor, at)
     answered = queries.answered(at) if actor.may(P.REQUEST_READ) else []
     drafts = onboarding.my_drafts(actor) if actor.may(P.CUSTOMER_ADD) else []
     latest = audit.recent(actor.organization_id, limit=50) if actor.may(P.ACTIVITY_READ) else []

@@ -1,4 +1,4 @@
-"""The account information of a customer that is being added."""
+"""The account information of a customer that is being added, and the word that it accepted the agreement."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from flask import g
 from flask_babel import lazy_gettext as _l
 
 from portal.accounts.forms import CompanyForm
-from portal.core import forms, places
-from portal.core.i18n import language, languages
+from portal.core import clock, forms, places
+from portal.core.i18n import language, languages, zone
 from portal.customers.texts import SEGMENT_NAMES
 from portal.onboarding.service import AccountEntry
 
@@ -34,3 +34,14 @@ class AccountForm(CompanyForm):
     def typed(self) -> dict[str, Any]:
         """Everything as typed, for the draft."""
         return {name: field.data for name, field in self._fields.items() if name not in ("version", "fields_of")}
+
+
+class AttestedForm(forms.Form):
+    """Ticked, it attests the agreement for the primary contact, so that what was chosen can be ordered at once (R17)."""
+
+    attested = forms.checkbox(_l("The customer has accepted the customer agreement: attest that, and order now"))
+    accepted_on = forms.day(_l("Accepted on"))
+
+    @classmethod
+    def proposed(cls) -> "AttestedForm":
+        return cls(formdata=None, data={"accepted_on": clock.now().astimezone(zone(g.actor.time_zone)).date()})

@@ -12,7 +12,7 @@ from portal.core.scope import Owned
 
 
 class CustomerDraft(Owned, Public, Versioned, Base):
-    """What a user has typed so far; its author's alone."""
+    """What a user has typed and chosen so far; its author's alone."""
 
     __tablename__ = "customer_draft"
     __table_args__ = (sa.Index("ix_customer_draft_author", "partner_id", "author_id", "id"),)
@@ -20,3 +20,8 @@ class CustomerDraft(Owned, Public, Versioned, Base):
     typed: Mapped[dict[str, Any]]
     saved_at: Mapped[datetime]
     customer_public_id: Mapped[UUID | None]  # set by Submit: a second click leads to the same confirmation
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """The offers chosen so far: quantity by public key."""
+        return dict(self.typed.get("lines") or {})

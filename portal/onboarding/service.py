@@ -1,7 +1,7 @@
 """Adding a customer: a draft that survives leaving, checks before anything exists, and Submit (R16)."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,17 +11,21 @@ from flask_babel import gettext as _
 from portal.accounts import queries as accounts
 from portal.accounts import service as account_service
 from portal.accounts.models import Organization
+from portal.agreements import service as agreements
+from portal.agreements.service import AttestationEntry
 from portal.core import audit
-from portal.core.access import Actor, Role, Side
+from portal.core.access import Actor, Permission, Role, Side
 from portal.core.db import attempt, db, find, uuid7
 from portal.core.errors import NotFound, Refused
 from portal.core.places import market
 from portal.core.scope import EVERYTHING, scoped
 from portal.core.words import Caution, address_warnings, name_warnings
 from portal.customers import queries as customers
-from portal.customers.models import Customer, RelationshipState
+from portal.customers.models import Customer, RelationshipState, Segment
 from portal.customers.service import enter_record
 from portal.onboarding.models import CustomerDraft
+from portal.subscriptions import catalog, ordering
+from portal.subscriptions.catalog import Standing
 
 MOST_DRAFTS = 50
 MOST_TYPED = 2000  # characters kept of a field
@@ -48,6 +52,14 @@ class AccountEntry:
     segment: str
 
 
+@dataclass(frozen=True)
+class Attested:
+    """The primary contact accepted the agreement on this day; so the lines are ordered as they were `reviewed`."""
+
+    accepted_on: date
+    reviewed: list[str]
+
+
 class DomainTaken(Refused):
     """The domain is proven by another organization; the way that works is a relationship request (R11)."""
 
@@ -68,11 +80,24 @@ def save_draft(public_id: UUID, typed: dict[str, Any], *, by: Actor, at: datetim
     draft = find_draft(public_id, by, lock=True)
     if draft is None or draft.customer_public_id:
         draft = _new_draft(public_id if draft is None else uuid7(), by=by, at=at)
-    kept = {key: value[:MOST_TYPED] for key, value in typed.items() if isinstance(value, str)}
+    kept: dict[str, Any] = {key: value[:MOST_TYPED] for key, value in typed.items() if isinstance(value, str)}
+    if draft.lines:
+        kept["lines"] = draft.lines
     if draft.typed | {"order": ""} != kept | {"order": ""}:
         draft.typed, draft.saved_at = kept, at
     db.session.flush()
     return draft
+
+
+def choose(draft: CustomerDraft, lines: dict[str, int], *, at: datetime) -> None:
+    """The offers chosen in the subscriptions step, with their quantities."""
+    if draft.lines != lines:
+        draft.typed, draft.saved_at = {**draft.typed, "lines": lines}, at
+
+
+def newcomer(entry: AccountEntry, by: Actor) -> Standing:
+    """What the customer-to-be could order."""
+    return catalog.newcomer(entry.country, Segment(entry.segment), by.cloud)
 
 
 def overtaken(draft: CustomerDraft, typed: dict[str, Any]) -> bool:
@@ -151,8 +176,10 @@ def check(entry: AccountEntry, *, by: Actor) -> None:
         raise DomainTaken(_("A company with this domain is already here, so it cannot be added again. Ask it for a relationship instead."), field="domain")
 
 
-def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool, overridden: bool = False) -> Customer:
-    """Submit: organization, record, first customer admin with an activation link, all or nothing (R16, R18)."""
+def add_customer(
+    draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: datetime, mailed: bool, overridden: bool = False, attested: Attested | None = None
+) -> Customer:
+    """Submit: organization, record, first customer admin with an activation link, and what was chosen for it, all or nothing (R16, R18)."""
     assert by.organization_id is not None
     # Two drafts of one domain are submitted one after the other.
     db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())
@@ -187,6 +214,19 @@ def add_customer(draft: CustomerDraft, entry: AccountEntry, *, by: Actor, at: da
     colleague = account_service.Colleague(f"{entry.first_name} {entry.last_name}"[:120], entry.email, [Role.CUSTOMER_ADMIN], entry.language)
     account_service.invite_user(organization, colleague, by=by, at=at, mailed=mailed, about="first_admin")
     audit.record("customer.added", by=by, at=at, customer=customer.logged, after={"name": entry.name, "domain": entry.domain, "email": entry.email})
-    draft.customer_public_id, draft.typed = customer.public_id, {}
+    sold = _sell(draft.lines, customer, entry, by=by, at=at, attested=attested) if draft.lines and by.may(Permission.SUBSCRIPTION_ORDER) else ""
+    draft.customer_public_id, draft.typed = customer.public_id, {"sold": sold} if sold else {}
     db.session.flush()
     return customer
+
+
+def _sell(lines: dict[str, int], customer: Customer, entry: AccountEntry, *, by: Actor, at: datetime, attested: Attested | None) -> str:
+    """What was chosen is ordered where the agreement is attested, and waits in the cart where it is not (R17): "order" or "cart"."""
+    cart = ordering.cart_of(customer, by=by, at=at)
+    ordering.fill(cart, lines, at=at)
+    if attested is None or not by.may(Permission.AGREEMENT_CONFIRM):
+        return "cart"
+    word = AttestationEntry(entry.first_name, entry.last_name, entry.email, entry.phone, attested.accepted_on)
+    agreements.attest(customer.organization, word, by=by, at=at)
+    ordering.order(cart, customer, cloud=by.cloud, by=by, at=at, reviewed=attested.reviewed)
+    return "order"

@@ -1,4 +1,4 @@
-"""Adding a customer: account information → review → confirmation (R16)."""
+"""Adding a customer: account information → subscriptions → review → confirmation (R16)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +8,7 @@ from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from portal.agreements import queries as agreements
 from portal.core import clock, throttle
 from portal.core.access import Permission
 from portal.core.db import uuid7
@@ -18,9 +19,10 @@ from portal.core.places import Address
 from portal.core.routing import Feature, later
 from portal.customers.texts import SEGMENT_NAMES
 from portal.onboarding import service
-from portal.onboarding.forms import AccountForm
+from portal.onboarding.forms import AccountForm, AttestedForm
 from portal.onboarding.models import CustomerDraft
 from portal.onboarding.texts import CAUTION_TEXTS
+from portal.subscriptions import ordering, texts_orders
 
 P = Permission
 feature = Feature("onboarding", __name__, url_prefix="/customers/new")
@@ -30,7 +32,7 @@ feature = Feature("onboarding", __name__, url_prefix="/customers/new")
 def new() -> ResponseReturnValue:
     draft = service.find_draft(_draft_id(request.args), g.actor)
     if draft is not None and draft.customer_public_id:
-        return _confirmation(draft.customer_public_id)
+        return confirmation(draft)
     typed = draft.typed if draft else {"language": language(), "segment": "commercial"}
     form = AccountForm.for_country(typed.get("country") or g.actor.country, **{key: value for key, value in typed.items() if key != "country"})
     drafts = service.my_drafts(g.actor) if draft is None else []
@@ -39,7 +41,7 @@ def new() -> ResponseReturnValue:
 
 @feature.post("", permission=P.CUSTOMER_ADD)
 def create() -> ResponseReturnValue:
-    """Account information: kept whatever it is worth, and on to the review when it is right."""
+    """Account information: kept whatever it is worth, and on to the next step when it is right."""
     form = AccountForm()
     draft_id = _draft_id(request.form)
     if form.updating:
@@ -60,7 +62,8 @@ def create() -> ResponseReturnValue:
         _note_probe(refusal, form)
         form.refuse(refusal)
         return invalid("onboarding/new.html", keep=True, **_shown(form, draft.public_id, refusal))
-    return see_other(url_for(".review", draft_id=draft.public_id))
+    following = "onboarding_subscriptions.show" if g.actor.may(P.SUBSCRIPTION_ORDER) else ".review"
+    return see_other(url_for(following, draft_id=draft.public_id))
 
 
 @feature.post("/typed", permission=P.CUSTOMER_ADD)
@@ -77,11 +80,11 @@ def keep() -> ResponseReturnValue:
 def review(draft_id: UUID) -> ResponseReturnValue:
     draft = service.my_draft(draft_id, g.actor)
     if draft.customer_public_id:
-        return _confirmation(draft.customer_public_id)
-    form = _filled(draft)
+        return confirmation(draft)
+    form = filled(draft)
     if not form.validate():
-        return _incomplete(draft)
-    return page("onboarding/review.html", swaps=("form",), **_reviewed(draft, form))
+        return incomplete(draft)
+    return page("onboarding/review.html", swaps=("form",), **_reviewed(draft, form, AttestedForm.proposed()))
 
 
 @feature.post("/<uuid:draft_id>/review", permission=P.CUSTOMER_ADD, limit=throttle.INVITATIONS)
@@ -89,24 +92,29 @@ def submit(draft_id: UUID) -> ResponseReturnValue:
     """Submit: now the customer is made, once however often the button is pressed, and as it was reviewed."""
     draft = service.my_draft(draft_id, g.actor, lock=True)
     if draft.customer_public_id:
-        return _confirmation(draft.customer_public_id)
-    form = _filled(draft)
+        return confirmation(draft)
+    form, word = filled(draft), AttestedForm()
     if not form.validate():
-        return _incomplete(draft)
+        return incomplete(draft)
     if request.form.get("version") != str(draft.version):
-        overtaken = Refused(_("The account information was changed after this review was opened. Look at it once more, then submit."))
-        return invalid("onboarding/review.html", **_reviewed(draft, form, overtaken)), 409
+        overtaken = Refused(_("Something was changed after this review was opened. Look at it once more, then submit."))
+        return invalid("onboarding/review.html", **_reviewed(draft, form, word, overtaken)), 409
+    attested = service.Attested(word.accepted_on.data, request.form.getlist("line")) if word.attested.data and word.validate() else None
+    if word.errors:
+        return invalid("onboarding/review.html", **_reviewed(draft, form, word))
     mailed = request.form.get("way", "mail") == "mail"
     try:
-        customer = service.add_customer(draft, form.entry(), by=g.actor, at=clock.now(), mailed=mailed, overridden="meant" in request.form)
+        customer = service.add_customer(draft, form.entry(), by=g.actor, at=clock.now(), mailed=mailed, overridden="meant" in request.form, attested=attested)
+    except ordering.Overtaken as refusal:
+        return invalid("onboarding/review.html", **_reviewed(draft, form, word, refusal)), 409
     except Refused as refusal:
         _note_probe(refusal, form)
-        return invalid("onboarding/review.html", **_reviewed(draft, form, refusal))
+        return invalid("onboarding/review.html", **_reviewed(draft, form, word, refusal))
     if mailed:
         flash(_("%(name)s was added. The activation link is on its way to %(email)s.", name=customer.name, email=customer.email), "success")
     else:
         flash(_("%(name)s was added. Pass the activation link on yourself.", name=customer.name), "success")
-    return _confirmation(customer.public_id)
+    return confirmation(draft)
 
 
 @feature.get("/<uuid:draft_id>/discarding", permission=P.CUSTOMER_ADD)
@@ -121,13 +129,14 @@ def discard(draft_id: UUID) -> ResponseReturnValue:
     return see_other(url_for(".new"))
 
 
-def _confirmation(customer_id: UUID) -> ResponseReturnValue:
-    return see_other(url_for("customer_account.activation", customer_id=customer_id, added=1))
+def confirmation(draft: CustomerDraft) -> ResponseReturnValue:
+    """How the first admin gets in, and what became of the subscriptions chosen: ordered, or in the cart."""
+    return see_other(url_for("customer_account.activation", customer_id=draft.customer_public_id, added=draft.typed.get("sold") or "1"))
 
 
-def _incomplete(draft: CustomerDraft) -> ResponseReturnValue:
+def incomplete(draft: CustomerDraft) -> ResponseReturnValue:
     flash(_("Something is still missing or not right. Complete the account information first."), "warning")
-    return see_other(url_for(".new", draft=draft.public_id))
+    return see_other(url_for("onboarding.new", draft=draft.public_id))
 
 
 def _draft_id(values: Mapping[str, str]) -> UUID:
@@ -144,7 +153,7 @@ def _note_probe(refusal: Refused, form: AccountForm) -> None:
         later("organization.domain_asked", domain=form.domain.data)
 
 
-def _filled(draft: CustomerDraft) -> AccountForm:
+def filled(draft: CustomerDraft) -> AccountForm:
     typed = {key: value for key, value in draft.typed.items() if key != "country"}
     form = AccountForm(formdata=None, data={**typed, "country": draft.typed.get("country", "")}, fixed_country=draft.typed.get("country", ""))
     for field in form:
@@ -162,8 +171,11 @@ def _shown(form: AccountForm, draft_id: UUID, refusal: Refused | None = None) ->
     }
 
 
-def _reviewed(draft: CustomerDraft, form: AccountForm, refusal: Refused | None = None) -> dict[str, Any]:
+def _reviewed(draft: CustomerDraft, form: AccountForm, word: AttestedForm, refusal: Refused | None = None) -> dict[str, Any]:
     entry = form.entry()
+    standing, may_sell = service.newcomer(entry, g.actor), g.actor.may(P.SUBSCRIPTION_ORDER)
+    lines = ordering.quotes_for(draft.lines, standing, today=clock.today()) if may_sell else []
+    may_attest = bool(lines) and g.actor.may(P.AGREEMENT_CONFIRM)
     return {
         "draft": draft,
         "form": form,
@@ -176,4 +188,11 @@ def _reviewed(draft: CustomerDraft, form: AccountForm, refusal: Refused | None =
         "refusal": refusal,
         "known": refusal.customer if isinstance(refusal, service.AlreadyCustomer) else None,
         "taken": isinstance(refusal, service.DomainTaken),
+        "may_sell": may_sell,
+        "lines": lines,
+        "totals": ordering.totals(lines, standing.currency),
+        "differences": texts_orders.differences(request.form.getlist("line"), lines) if isinstance(refusal, ordering.Overtaken) else [],
+        "texts": texts_orders,
+        "word": word if may_attest else None,
+        "agreement": agreements.current_text(entry.country, language()) if may_attest else None,
     }

@@ -50,6 +50,7 @@ class LineResult:
     done: bool
     message: str
     request: RelationshipRequest | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ class Offer(Owned, Public, Versioned, Base):
         sa.UniqueConstraint("sku", "partner_id"),
         sa.Index("ix_offer_name", "partner_id", "withdrawn", "name_key", "id", "search_text"),
         sa.Index("ix_offer_publisher", "partner_id", "withdrawn", "publisher", "name_key", "id"),
+        sa.Index("ix_offer_category", "partner_id", "withdrawn", "category", "name_key", "id"),
         sa.Index("ix_offer_add_on_of", "add_on_of_id"),
         sa.CheckConstraint("minimum >= 1 AND maximum >= minimum", name="quantities"),
         sa.CheckConstraint("trial_days >= 0", name="trial_days"),
@@ -126,6 +127,22 @@ class OfferPrice(Owned, Base):
     def price(self) -> Money:
         return Money(self.price_minor, self.currency)
 
+    @property
+    def cost(self) -> Money | None:
+        return Money(self.cost_minor, self.currency) if self.cost_minor is not None else None
+
+
+class CatalogImport(Owned, Public, Base):
+    """The rows of a file that somebody looks through before they go into the catalog; one a person. `result` counts what it did."""
+
+    __tablename__ = "catalog_import"
+    __table_args__ = (sa.Index("ix_catalog_import_author", "partner_id", "author_id"),)
+    author_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"))
+    rows: Mapped[list[Any]] = mapped_column(sa.JSON())
+    saved_at: Mapped[datetime]
+    imported_at: Mapped[datetime | None]
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
 
 class Cart(Owned, Public, Versioned, Base):
     """What somebody of the partner is putting together for one customer. Ordered once: its key becomes the order's (R81)."""
@@ -147,7 +164,9 @@ class Order(Shared, Resold, Public, Versioned, Base):
     __table_args__ = (
         sa.UniqueConstraint("key", "partner_id"),
         sa.Index("ix_order_customer", "partner_id", "customer_id", "id"),
-        sa.Index("ix_order_newest", "partner_id", "state", "id"),
+        sa.Index("ix_order_newest", "partner_id", "id"),
+        sa.Index("ix_order_state", "partner_id", "state", "id"),
+        sa.Index("ix_order_side", "partner_id", "side", "id"),
         sa.Index("ix_order_mine", "customer_id", "id"),
         sa.Index("ix_order_reseller", "reseller_id", "id"),
     )
@@ -182,22 +201,32 @@ class OrderLine(Shared, Resold, Base):
     reservation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("reservation.id"))
 
 
+def _only_where(column: str) -> dict[str, Any]:
+    """An index of the few rows that have a value there: where most have none, a planner takes it for no narrow choice."""
+    given = sa.text(f"{column} IS NOT NULL")
+    return {"sqlite_where": given, "postgresql_where": given}
+
+
 class Subscription(Shared, Resold, Public, Versioned, Base):
     """Licences or usage that a customer has from a partner (R82-R85).
 
     The term runs from `starts_on` up to `ends_on`; billing periods follow the day of `anchor_on`. `billed_to` is the day up to which periods are charged.
+    `search_text` has the customer's name with this partner too, so that one index serves the list over all customers.
     """
 
     __tablename__ = "subscription"
     __table_args__ = (
         sa.Index("ix_subscription_customer", "partner_id", "customer_id", "state", "id"),
         sa.Index("ix_subscription_name", "partner_id", "customer_id", "name_key", "id"),
-        sa.Index("ix_subscription_newest", "partner_id", "state", "id"),
-        sa.Index("ix_subscription_ends", "partner_id", "state", "ends_on", "id"),
+        sa.Index("ix_subscription_newest", "partner_id", "id"),
+        sa.Index("ix_subscription_state", "partner_id", "state", "id"),
+        sa.Index("ix_subscription_turns", "partner_id", "state", "auto_renew", "turns_on", "id"),
+        sa.Index("ix_subscription_trial", "partner_id", "state", "trial_ends_on", "id", **_only_where("trial_ends_on")),
         sa.Index("ix_subscription_mine", "customer_id", "id"),
         sa.Index("ix_subscription_reseller", "reseller_id", "customer_id", "id"),
-        sa.Index("ix_subscription_base", "base_id"),
+        sa.Index("ix_subscription_base", "base_id", **_only_where("base_id")),
         sa.Index("ix_subscription_due", "state", "due_on"),
+        sa.Index("ix_subscription_remind", "remind_on"),
         sa.CheckConstraint("quantity >= 1", name="quantity"),
         sa.CheckConstraint("ends_on > starts_on", name="term"),
     )
@@ -208,6 +237,7 @@ class Subscription(Shared, Resold, Public, Versioned, Base):
     base_id: Mapped[int | None] = mapped_column(sa.ForeignKey("subscription.id"))
     name: Mapped[str] = mapped_column(sa.Unicode(200))
     name_key: Mapped[str] = mapped_column(sort_key(200))
+    search_text: Mapped[str] = mapped_column(sort_key(1200), default="")
     nickname: Mapped[str] = mapped_column(sa.Unicode(100), default="")
     billing: Mapped[Billing] = mapped_column(choice(Billing))
     cycle: Mapped[Cycle] = mapped_column(choice(Cycle))
@@ -227,6 +257,8 @@ class Subscription(Shared, Resold, Public, Versioned, Base):
     suspended_on: Mapped[date | None]
     suspended_with_base: Mapped[bool] = mapped_column(default=False)
     due_on: Mapped[date]  # the next day on which time does something to it
+    turns_on: Mapped[date | None]  # the day on which it renews, ends or, suspended, expires; of one that is over, its last
+    remind_on: Mapped[date | None]  # the next day on which somebody is told about that
     support_contact_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"))
 
     @property
@@ -241,6 +273,11 @@ class Subscription(Shared, Resold, Public, Versioned, Base):
     @property
     def shown_name(self) -> str:
         return self.nickname or self.name
+
+    @property
+    def each_cycle(self) -> Money:
+        """Of all pieces for one billing cycle."""
+        return self.unit.times(self.quantity)
 
 
 class SubscriptionOwner(Shared, Base):
@@ -260,6 +297,7 @@ class Reservation(Shared, Resold, Public, Versioned, Base):
         sa.Index("ix_reservation_customer", "partner_id", "customer_id", "id"),
         sa.Index("ix_reservation_mine", "customer_id", "id"),
         sa.Index("ix_reservation_ends", "state", "ends_on"),
+        sa.Index("ix_reservation_coming", "partner_id", "state", "ends_on", "id"),
         sa.CheckConstraint("quantity >= 1", name="quantity"),
     )
     state: Mapped[ReservationState] = mapped_column(choice(ReservationState), default=ReservationState.ACTIVE)

@@ -1,8 +1,8 @@
 """Carts and orders: a preview, then all of it once or nothing (R17, R81)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,16 +15,17 @@ from portal.agreements.models import AgreementState
 from portal.core import audit
 from portal.core.access import Actor, Side
 from portal.core.db import attempt, db, find
-from portal.core.errors import Refused
-from portal.core.money import Money, currency_of
+from portal.core.errors import NotFound, Refused, Stale
+from portal.core.money import MOST, Money, currency_of
 from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import catalog, service, terms
-from portal.subscriptions.catalog import Unavailable
+from portal.subscriptions import catalog, mails_orders, service, terms
+from portal.subscriptions.catalog import Standing, Unavailable
 from portal.subscriptions.models import (
     Billing,
     Cart,
     Charge,
     ChargeKind,
+    Cycle,
     Offer,
     Order,
     OrderLine,
@@ -37,8 +38,10 @@ from portal.subscriptions.models import (
 )
 from portal.subscriptions.states import ORDER
 from portal.subscriptions.terms import Period
+from portal.subscriptions.texts_catalog import UNAVAILABLE
 
 MOST_LINES = 50
+LONGEST_NUMBER = 9  # digits of a quantity as it is typed
 
 
 @dataclass(frozen=True)
@@ -53,23 +56,48 @@ class Quote:
     ends_on: date | None
     reason: Unavailable | None = None
     out_of_range: bool = False
+    trial_ends_on: date | None = None
 
     @property
     def can_be_ordered(self) -> bool:
         return self.reason is None and not self.out_of_range
+
+    @property
+    def seal(self) -> str:
+        """What a review shows of this line. It comes back with the order, which so finds out whether something has changed meanwhile."""
+        unit, today = (self.unit.minor if self.unit else "-", self.today.minor if self.today else "-")
+        return f"{self.offer.public_id} {self.quantity} {unit} {today} {self.ends_on or '-'}"
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a cart charges at once, and then each month and each year; without tax."""
+
+    today: Money
+    monthly: Money
+    annual: Money
 
 
 class CannotBeOrdered(Refused):
     """Why an order does not go through: the customer, its agreement, or lines of the cart."""
 
 
+class Overtaken(CannotBeOrdered):
+    """The cart, a price or a term is not what the review showed."""
+
+
 # --- the cart
 
 
+def open_cart(customer: Customer, *, by: Actor, lock: bool = False) -> Cart | None:
+    """What this person is putting together for this customer."""
+    statement = sa.select(Cart).where(Cart.author_id == by.user_id, Cart.customer_id == customer.customer_id, Cart.ordered_at.is_(None)).limit(1)
+    return db.session.scalar(statement.with_for_update().execution_options(populate_existing=True) if lock else statement)
+
+
 def cart_of(customer: Customer, *, by: Actor, at: datetime) -> Cart:
-    """What this person is putting together for this customer; a new one when there is none."""
-    open_one = sa.select(Cart).where(Cart.author_id == by.user_id, Cart.customer_id == customer.customer_id, Cart.ordered_at.is_(None)).limit(1)
-    cart = db.session.scalar(open_one)
+    """The same, to change it; a new one when there is none. `customer` is locked by the caller, so that there is one."""
+    cart = open_cart(customer, by=by, lock=True)
     if cart is None:
         cart = Cart(partner_id=customer.partner_id, customer_id=customer.customer_id, author_id=by.user_id, lines={}, saved_at=at)
         db.session.add(cart)
@@ -77,45 +105,134 @@ def cart_of(customer: Customer, *, by: Actor, at: datetime) -> Cart:
     return cart
 
 
+def my_cart(public_id: UUID, customer: Customer, *, by: Actor) -> Cart:
+    """One's own for this customer, ordered or not, locked; NotFound for anybody else's."""
+    mine = sa.select(Cart).where(Cart.public_id == public_id, Cart.author_id == by.user_id, Cart.customer_id == customer.customer_id)
+    cart = db.session.scalar(mine.with_for_update().execution_options(populate_existing=True))
+    if cart is None:
+        check_relationship(customer)  # with its end the open carts have gone
+        raise NotFound(public_id)
+    return cart
+
+
 def put(cart: Cart, offer: Offer, quantity: int, *, at: datetime) -> None:
     """This many of the offer; none takes it out."""
-    lines = {key: number for key, number in cart.lines.items() if key != str(offer.public_id)}
+    fill(cart, with_line(cart.lines, offer, quantity), at=at)
+
+
+def fill(cart: Cart, lines: Mapping[str, int], *, at: datetime) -> None:
+    if cart.lines != lines:
+        cart.lines, cart.saved_at = dict(lines), at
+
+
+def with_line(lines: Mapping[str, int], offer: Offer, quantity: int) -> dict[str, int]:
+    """The lines with this many of the offer; none takes it out."""
+    fresh = {key: number for key, number in lines.items() if key != str(offer.public_id)}
     if quantity > 0:
-        lines[str(offer.public_id)] = quantity
-    if len(lines) > MOST_LINES:
+        fresh[str(offer.public_id)] = quantity
+    if len(fresh) > MOST_LINES:
         raise Refused(_("An order has at most %(number)s lines. Order these first.", number=MOST_LINES))
-    cart.lines, cart.saved_at = lines, at
+    return fresh
+
+
+def changed(lines: Mapping[str, int], offer: Offer, typed: str, was: str, standing: Standing, *, today: date) -> dict[str, int]:
+    """The lines with as many of the offer as was `typed`. Stale when there are not as many as there `was` when the page was made."""
+    quantity = _number(typed, offer)
+    present = lines.get(str(offer.public_id), 0)
+    if quantity == present:
+        return dict(lines)
+    if str(present) != was:
+        raise Stale(_("%(name)s was changed in another window meanwhile. See what stands here now, then change it again.", name=offer.name))
+    fresh = with_line(lines, offer, quantity)
+    if quantity:
+        line = next(quote for quote in quotes_for(fresh, standing, today=today) if quote.offer.id == offer.id)
+        if line.reason is not None:
+            raise Refused(UNAVAILABLE[line.reason])
+        if line.out_of_range:
+            raise out_of_range(offer)
+    return fresh
+
+
+def typed_quantity(values: Mapping[str, str]) -> str:
+    """What the form of a line asks for; its button "remove" asks for none."""
+    return "0" if "remove" in values else values.get("quantity", "")
+
+
+def _number(typed: str, offer: Offer) -> int:
+    plain = "".join(typed.split())
+    if not plain.isdecimal():
+        raise Refused(_("Give a whole number."))
+    if len(plain) > LONGEST_NUMBER:
+        raise out_of_range(offer)
+    return int(plain)
+
+
+def out_of_range(offer: Offer) -> Refused:
+    return Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum))
 
 
 def quotes(lines: Mapping[str, int], customer: Customer, *, cloud: Any, today: date) -> list[Quote]:
     """The cart's lines with what they would cost now; offers that are gone meanwhile are left out."""
+    return quotes_for(lines, catalog.standing(customer, cloud), today=today)
+
+
+def quotes_for(lines: Mapping[str, int], standing: Standing, *, today: date) -> list[Quote]:
+    """The same for whoever stands so: bases before add-ons, then by name."""
+    if not lines:
+        return []
     wanted = {UUID(key): number for key, number in lines.items()}
-    offers = list(db.session.scalars(sa.select(Offer).where(Offer.public_id.in_(wanted)).order_by(Offer.add_on_of_id.is_not(None), Offer.name_key, Offer.id)))
-    currency = currency_of(customer.country)
-    prices = catalog.prices_on([offer.id for offer in offers], currency, today)
-    standing = catalog.standing(customer, cloud)
-    return [_quote(offer, wanted[offer.public_id], prices.get(offer.id), standing, customer, {o.id for o in offers}, today) for offer in offers]
+    statement = sa.select(Offer, catalog.price_then(standing.currency, today)).where(Offer.public_id.in_(wanted))
+    rows = db.session.execute(statement.order_by(Offer.add_on_of_id.is_not(None), Offer.name_key, Offer.id)).all()
+    with_it = bases_among(offer for offer, _price in rows)
+    return [
+        _quote(offer, wanted[offer.public_id], Money(price, standing.currency) if price is not None else None, standing, with_it, today)
+        for offer, price in rows
+    ]
 
 
-def _quote(offer: Offer, quantity: int, unit: Money | None, standing: catalog.Standing, customer: Customer, with_it: set[int], today: date) -> Quote:
+def bases_among(offers: Iterable[Offer]) -> dict[int, Offer]:
+    """Those that an add-on ordered along with them can join: a trial takes none."""
+    return {offer.id: offer for offer in offers if not offer.trial_days}
+
+
+def why_unavailable(offer: Any, unit: Money | None, standing: Standing, with_it: Mapping[int, Offer]) -> Unavailable | None:
+    """Why this offer cannot be had, ordered along with these bases."""
     reason = catalog.unavailable(offer, unit, standing)
-    if reason is Unavailable.NO_BASE and offer.add_on_of_id in with_it:
-        reason = None  # its base is ordered along with it
+    return None if reason is Unavailable.NO_BASE and offer.add_on_of_id in with_it else reason
+
+
+def _quote(offer: Offer, quantity: int, unit: Money | None, standing: Standing, with_it: Mapping[int, Offer], today: date) -> Quote:
+    reason = why_unavailable(offer, unit, standing, with_it)
     out_of_range = not offer.minimum <= quantity <= offer.maximum or (offer.one_per_customer and quantity > 1 and offer.billing is Billing.USAGE)
     if unit is None:
         return Quote(offer, quantity, None, None, None, None, reason, out_of_range)
     whole = unit.times(quantity)
-    nothing = Money(0, unit.currency)
+    out_of_range = out_of_range or whole.minor > MOST
     if offer.is_reservation:
         return Quote(offer, quantity, unit, whole, None, terms.add_months(today, offer.term_months), reason, out_of_range)
-    base = _base_for(offer, customer)
-    anchor = base.anchor_on if base else today
-    ends_on = base.ends_on if base else terms.add_months(today, offer.term_months)
-    if offer.billing is Billing.USAGE or offer.trial_days:
-        return Quote(offer, quantity, unit, nothing, whole if offer.billing is Billing.LICENCE else None, ends_on, reason, out_of_range)
-    over = terms.period_of(anchor, offer.cycle.months, today)
-    charged = terms.prorated(whole, over, Period(today, min(over.end, ends_on)))
-    return Quote(offer, quantity, unit, charged, whole, ends_on, reason, out_of_range)
+    begins = today + timedelta(days=offer.trial_days)
+    joined = with_it.get(offer.add_on_of_id or 0)  # the base that is ordered along with it
+    base = None if joined else standing.bases.get(offer.add_on_of_id or 0)
+    anchor = base.anchor_on if base else begins
+    ends_on = base.ends_on if base else terms.add_months(begins, (joined or offer).term_months)
+    each_cycle = whole if offer.billing is Billing.LICENCE else None
+    if each_cycle is None or offer.trial_days:
+        charged = Money(0, unit.currency)
+    else:
+        over = terms.period_of(anchor, offer.cycle.months, today)
+        charged = terms.prorated(whole, over, Period(today, min(over.end, ends_on)))
+    return Quote(offer, quantity, unit, charged, each_cycle, ends_on, reason, out_of_range, begins if offer.trial_days else None)
+
+
+def totals(lines: Iterable[Quote], currency: str) -> Totals:
+    """Of the lines that can be ordered."""
+    today, each = Money(0, currency), {cycle: Money(0, currency) for cycle in Cycle}
+    for line in lines:
+        if line.can_be_ordered and line.today is not None:
+            today += line.today
+            if line.each_cycle is not None:
+                each[line.offer.cycle] += line.each_cycle
+    return Totals(today, each[Cycle.MONTHLY], each[Cycle.ANNUAL])
 
 
 # --- the order
@@ -130,15 +247,32 @@ def why_not(customer: Customer) -> str | None:
     return None if standing.state in (AgreementState.ACCEPTED, AgreementState.ATTESTED) else "agreement"
 
 
-def order(cart: Cart, customer: Customer, *, cloud: Any, by: Actor, at: datetime) -> Order:
+def check_relationship(customer: Customer) -> None:
+    """Only for a customer of an active relationship is anything put together or ordered."""
+    if customer.state is not RelationshipState.ACTIVE:
+        raise CannotBeOrdered(_("The relationship with %(name)s is not active, so nothing can be ordered.", name=customer.name))
+
+
+def check(customer: Customer) -> None:
+    """CannotBeOrdered where nothing can be, whatever the lines are (R17)."""
+    check_relationship(customer)
+    if why_not(customer) == "agreement":
+        raise CannotBeOrdered(_("%(name)s has not accepted the current customer agreement yet. Without it nothing can be ordered.", name=customer.name))
+
+
+def order(cart: Cart, customer: Customer, *, cloud: Any, by: Actor, at: datetime, reviewed: Sequence[str] | None = None) -> Order:
     """All lines or none; a double click, a retry or a second tab finds the order that is there already (R81).
 
-    `cart` and `customer` are locked by the caller, in this order.
+    `reviewed` has the seals of the lines as somebody looked at them: Overtaken when they are not the present ones. `customer` and `cart` are
+    locked by the caller, in this order.
     """
     known = order_by_key(cart.public_id)
     if known is not None:
         return known
+    check(customer)
     lines = quotes(cart.lines, customer, cloud=cloud, today=at.date())
+    if reviewed is not None and lines and sorted(reviewed) != sorted(line.seal for line in lines):
+        raise Overtaken(_("Something has changed since you reviewed this, so nothing was ordered. Look at it as it is now, then order it."))
     made = place(cart.public_id, lines, customer, side=Side.PARTNER, by=by, at=at)
     cart.ordered_at = at
     return made
@@ -152,11 +286,7 @@ def place(
     key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by: Actor, at: datetime, scopes: Mapping[int, ReservationScope] | None = None
 ) -> Order:
     """Order these lines for this customer of the partner in scope; CannotBeOrdered says why not, and nothing has happened then."""
-    obstacle = why_not(customer)
-    if obstacle == "relationship":
-        raise CannotBeOrdered(_("The relationship with %(name)s is not active, so nothing can be ordered.", name=customer.name))
-    if obstacle == "agreement":
-        raise CannotBeOrdered(_("%(name)s has not accepted the current customer agreement yet. Without it nothing can be ordered.", name=customer.name))
+    check(customer)
     if not lines:
         raise CannotBeOrdered(_("There is nothing in the cart."))
     bad = [line for line in lines if not line.can_be_ordered]
@@ -195,6 +325,8 @@ def _place(key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by:
     told = (customer.partner_id, customer.customer_id, customer.reseller_id)
     summary = {"lines": [f"{line.quantity} × {line.offer.name}" for line in lines], "total": str(made.total.amount), "currency": currency}
     audit.record("order.placed", by=by, at=at, customer=customer.logged, seen_by=told, after=summary, subject=made.public_id)
+    if side is Side.PARTNER:
+        mails_orders.placed(made, lines, totals(lines, currency), at=at)
     return made
 
 
@@ -222,7 +354,8 @@ def _fill(made: Order, lines: list[Quote], customer: Customer, *, by: Actor, at:
             subscription, charged = service.begin(
                 line.offer, line.quantity, line.unit, base=base, customer=customer, order_id=made.id, reseller_id=made.reseller_id, by=by, at=at
             )
-            begun[line.offer.id] = subscription
+            if not line.offer.trial_days:
+                begun[line.offer.id] = subscription
             row.subscription_id, row.today_minor = subscription.id, charged.minor
         made.total_minor += row.today_minor
         db.session.add(row)
@@ -283,6 +416,7 @@ def decline(made: Order, *, reason: str, by: Actor, at: datetime) -> None:
 
 
 def offer_of(public_id: UUID) -> Offer:
+    """NotFound for another partner's."""
     return find(Offer, public_id)
 
 

@@ -1,22 +1,24 @@
 """What is done with a subscription: quantity, renewal, suspending, cancelling, names and contacts; and what time does with it (R82-R85)."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.accounts.models import Organization, User
+from portal.accounts.models import Organization, User, UserState
 from portal.core import audit
 from portal.core.access import PORTAL, Actor
-from portal.core.db import db
+from portal.core.db import attempt, db
 from portal.core.errors import Refused, Stale
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import catalog, terms
+from portal.customers.service import name_key, searchable
+from portal.subscriptions import catalog, mails, queries, terms
 from portal.subscriptions.models import Billing, Charge, ChargeKind, Cycle, Offer, Subscription, SubscriptionOwner, SubscriptionState
 from portal.subscriptions.states import SUBSCRIPTION
 from portal.subscriptions.terms import Period
@@ -24,20 +26,27 @@ from portal.subscriptions.terms import Period
 SUSPENDED_FOR = timedelta(days=90)
 CANCEL_WITHIN = {Cycle.MONTHLY: timedelta(hours=24), Cycle.ANNUAL: timedelta(days=14)}
 LIVE = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
+REMINDERS = {"suspension": (30, 7, 1), "trial": (7, 1), "term": (30,)}  # days before
 AT_ONCE = 500
+log = logging.getLogger(__name__)
 
 
 # --- by a person
 
 
+def check_live(subscription: Subscription) -> None:
+    """Refused when it has expired or was cancelled."""
+    if subscription.state not in LIVE:
+        raise Refused(_("This subscription is no longer active."))
+
+
 def set_quantity(subscription: Subscription, quantity: int, *, version: int | None, by: Actor, at: datetime) -> Money:
-    """More at once, charged by day; fewer from the renewal on (R84). Returns what is charged now."""
-    _check_open(subscription, version)
-    offer = _offer(subscription)
-    if not offer.minimum <= quantity <= offer.maximum:
-        raise Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum), field="quantity")
-    before = {"quantity": subscription.quantity, "next_quantity": subscription.next_quantity}
+    """More at once, charged by day; fewer from the renewal on (R84). Returns what is charged now; nothing for what holds already."""
     charged = Money(0, subscription.currency)
+    if quantity == (subscription.next_quantity or subscription.quantity):
+        return charged
+    check_quantity(subscription, quantity, version=version)
+    before = {"quantity": subscription.quantity, "next_quantity": subscription.next_quantity}
     if quantity > subscription.quantity:
         charged = price_of_increase(subscription, quantity, at.date())
         if charged.minor:
@@ -47,6 +56,14 @@ def set_quantity(subscription: Subscription, quantity: int, *, version: int | No
         subscription.next_quantity = quantity if quantity < subscription.quantity else None
     _log("subscription.quantity_changed", subscription, by, at, before, {"quantity": subscription.quantity, "next_quantity": subscription.next_quantity})
     return charged
+
+
+def check_quantity(subscription: Subscription, quantity: int, *, version: int | None) -> None:
+    """Refused when this quantity cannot be set; Stale when somebody else has changed the subscription meanwhile."""
+    _check_open(subscription, version)
+    offer = _offer(subscription)
+    if not offer.minimum <= quantity <= offer.maximum:
+        raise Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum), field="quantity")
 
 
 def price_of_increase(subscription: Subscription, quantity: int, today: date) -> Money:
@@ -59,17 +76,20 @@ def price_of_increase(subscription: Subscription, quantity: int, today: date) ->
 
 def set_renewal(subscription: Subscription, *, auto_renew: bool, by: Actor, at: datetime) -> None:
     """Renews itself, or expires at the end of its term (R84). Turning it on takes back a cancellation at renewal."""
-    if subscription.state not in LIVE:
-        raise Refused(_("This subscription is no longer active."))
+    check_live(subscription)
     if (subscription.auto_renew, subscription.cancels) == (auto_renew, False):
         return
     before = {"auto_renew": subscription.auto_renew}
     subscription.auto_renew, subscription.cancels = auto_renew, False
+    _plan(subscription, at.date())
     _log("subscription.renewal_changed", subscription, by, at, before, {"auto_renew": auto_renew})
 
 
 def suspend(subscription: Subscription, *, by: Actor, at: datetime) -> None:
     """Stops sign-in; its add-ons stop with it. Without reactivation it expires 90 days on (R82)."""
+    if subscription.state is SubscriptionState.SUSPENDED:
+        return
+    check_live(subscription)
     _suspend(subscription, by=by, at=at)
     for add_on in _add_ons(subscription):
         if add_on.state is SubscriptionState.ACTIVE:
@@ -79,25 +99,38 @@ def suspend(subscription: Subscription, *, by: Actor, at: datetime) -> None:
 
 def reactivate(subscription: Subscription, *, by: Actor, at: datetime) -> None:
     """As it was, with the add-ons that were suspended along with it. A period that has begun meanwhile is charged from today on."""
+    if subscription.state is SubscriptionState.ACTIVE:
+        return
+    check_live(subscription)
     base = _base(subscription)
     if base is not None and base.state is not SubscriptionState.ACTIVE:
         raise Refused(_("%(name)s, which this adds to, is suspended. Reactivate that first.", name=base.shown_name))
     _check_relationship(subscription)
     _reactivate(subscription, by=by, at=at)
-    for add_on in _add_ons(subscription):
-        if add_on.state is SubscriptionState.SUSPENDED and add_on.suspended_with_base:
-            _reactivate(add_on, by=by, at=at)
+    for add_on in _followers(subscription):
+        _reactivate(add_on, by=by, at=at)
+
+
+def price_of_reactivation(subscription: Subscription, today: date) -> Money:
+    """What reactivating charges at once, with the add-ons that come back along with it."""
+    total = Money(0, subscription.currency)
+    for member in (subscription, *_followers(subscription)):
+        for _part, amount in _unbilled(member, max(member.billed_to, today), today):
+            total += amount
+    return total
 
 
 def cancel(subscription: Subscription, *, by: Actor, at: datetime) -> bool:
     """Within the window at once with full credit, later at renewal (R83). Returns whether it ended at once."""
-    if subscription.state not in LIVE:
-        raise Refused(_("This subscription is no longer active."))
+    if subscription.state is SubscriptionState.CANCELLED:
+        return True
+    check_live(subscription)
     if at <= window_ends(subscription):
         _end(subscription, "cancel", by=by, at=at, credited=True)
         return True
     if not subscription.cancels:
         subscription.cancels, subscription.auto_renew = True, False
+        _plan(subscription, at.date())
         _log("subscription.cancels_at_renewal", subscription, by, at, {}, {"ends_on": subscription.ends_on})
     return False
 
@@ -105,6 +138,13 @@ def cancel(subscription: Subscription, *, by: Actor, at: datetime) -> bool:
 def window_ends(subscription: Subscription) -> datetime:
     """Until when cancelling brings full credit (R83)."""
     return subscription.ordered_at + CANCEL_WITHIN[subscription.cycle]
+
+
+def credit_of(subscription: Subscription) -> Money:
+    """What cancelling within the window gives back, with its add-ons: all that was charged (R83)."""
+    members = [member.id for member in (subscription, *_add_ons(subscription)) if member.state in LIVE]
+    total = db.session.scalar(sa.select(sa.func.sum(Charge.amount_minor)).where(Charge.subscription_id.in_(members)))
+    return Money(int(total or 0), subscription.currency)
 
 
 def convert_trial(subscription: Subscription, *, by: Actor, at: datetime) -> None:
@@ -117,22 +157,37 @@ def convert_trial(subscription: Subscription, *, by: Actor, at: datetime) -> Non
     _bill(subscription, at=at)
 
 
+def price_of_conversion(subscription: Subscription) -> Money:
+    """What converting the trial charges at once: its first billing period."""
+    return subscription.each_cycle if subscription.billing is Billing.LICENCE else Money(0, subscription.currency)
+
+
 def rename(subscription: Subscription, nickname: str, *, version: int | None, by: Actor, at: datetime) -> None:
     _check_version(subscription, version)
     before, after = audit.changes({"nickname": subscription.nickname}, {"nickname": nickname})
     subscription.nickname = nickname
     if after:
+        rekey(subscription, _customer(subscription).name)
         _log("subscription.renamed", subscription, by, at, before, after)
+
+
+def rekey(subscription: Subscription, customer_name: str) -> None:
+    """What lists sort and search by."""
+    subscription.name_key = name_key(subscription.shown_name)
+    subscription.search_text = searchable(customer_name, subscription.name, subscription.nickname)
 
 
 def name_support_contact(subscription: Subscription, contact: Organization, *, by: Actor, at: datetime) -> None:
     """The provider, or a reseller with an active partnership (R85): whoever calls has looked that up."""
-    subscription.support_contact_id = contact.id
-    _log("subscription.support_contact_named", subscription, by, at, {}, {"support_contact": contact.name})
+    if subscription.support_contact_id != contact.id:
+        subscription.support_contact_id = contact.id
+        _log("subscription.support_contact_named", subscription, by, at, {}, {"support_contact": contact.name})
 
 
 def name_owner(subscription: Subscription, user: User, *, by: Actor, at: datetime) -> None:
     """A purchaser or admin of the customer who may buy under this subscription (R71)."""
+    if user.organization_id != subscription.customer_id or user.state is not UserState.ACTIVE or not user.roles & {*queries.OWNERS}:
+        raise Refused(_("Only an active purchaser or admin of the customer can be an owner."), field="user")
     known = sa.select(SubscriptionOwner.id).where(SubscriptionOwner.subscription_id == subscription.id, SubscriptionOwner.user_id == user.id)
     if db.session.scalar(known) is None:
         db.session.add(
@@ -151,9 +206,13 @@ def lapses_on(subscription: Subscription) -> date | None:
     """The day on which a suspended subscription expires unless it is reactivated; its data is deleted then (R82)."""
     if subscription.suspended_on is None or subscription.state is not SubscriptionState.SUSPENDED:
         return None
-    lapses = subscription.suspended_on + SUSPENDED_FOR
+    return would_lapse_on(subscription, subscription.suspended_on)
+
+
+def would_lapse_on(subscription: Subscription, day: date) -> date:
+    """The day on which it expires when it is suspended on this one."""
     renews = subscription.auto_renew and subscription.trial_ends_on is None
-    return lapses if renews else min(lapses, subscription.ends_on)
+    return day + SUSPENDED_FOR if renews else min(day + SUSPENDED_FOR, subscription.ends_on)
 
 
 # --- a new one
@@ -177,7 +236,7 @@ def begin(
         order_id=order_id,
         base_id=base.id if base else None,
         name=offer.name,
-        name_key=offer.name_key,
+        nickname="",
         billing=offer.billing,
         cycle=offer.cycle,
         term_months=offer.term_months,
@@ -194,6 +253,7 @@ def begin(
         due_on=ends_on,
         support_contact_id=customer.partner_id,
     )
+    rekey(subscription, customer.name)
     db.session.add(subscription)
     db.session.flush()
     _log("subscription.active", subscription, by, at, {}, {"name": offer.name, "quantity": quantity})
@@ -208,11 +268,31 @@ def advance_due(*, at: datetime) -> int:
     with scoped(EVERYTHING):
         due = sa.select(sa.func.coalesce(Subscription.base_id, Subscription.id)).where(Subscription.state.in_(LIVE), Subscription.due_on <= at.date())
         families = set(db.session.scalars(due.limit(AT_ONCE)))
-        for base_id in sorted(families):
-            members = sa.select(Subscription).where(sa.or_(Subscription.id == base_id, Subscription.base_id == base_id))
-            locked = members.order_by(Subscription.id).with_for_update().execution_options(populate_existing=True)
-            advance(db.session.scalars(locked).all(), at=at)
-        return len(families)
+        return sum(_advance_one(base_id, at=at) for base_id in sorted(families))
+
+
+def _advance_one(base_id: int, *, at: datetime) -> bool:
+    """One that cannot go on holds up no other; the next run tries it again."""
+    try:
+        with attempt():
+            advance(queries.family(base_id), at=at)
+    except Exception:
+        log.exception("subscription %s does not advance", base_id)
+        return False
+    return True
+
+
+def remind(*, at: datetime) -> int:
+    """Tell whoever ordered, before it renews, ends or expires, each once; returns how many were due."""
+    with scoped(EVERYTHING):
+        due = sa.select(Subscription).where(Subscription.remind_on <= at.date()).order_by(Subscription.remind_on, Subscription.id)
+        found = db.session.scalars(due.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+        for subscription in found:
+            if subscription.state in LIVE and subscription.turns_on is not None and subscription.turns_on > at.date():
+                mails.turning(subscription, at=at)
+            subscription.remind_on = _next_reminder(subscription, at.date())
+        db.session.flush()
+        return len(found)
 
 
 def advance(family: Iterable[Subscription], *, at: datetime) -> None:
@@ -266,16 +346,52 @@ def _bill(subscription: Subscription, *, at: datetime, day: date | None = None) 
     """Charge the periods that have begun by this day, in advance (R90), and note when time comes again."""
     day, charged = day or at.date(), Money(0, subscription.currency)
     active = subscription.state is SubscriptionState.ACTIVE
-    if active and subscription.billing is Billing.LICENCE and subscription.trial_ends_on is None:
-        while subscription.billed_to <= day and subscription.billed_to < subscription.ends_on:
-            whole = _period_at(subscription, subscription.billed_to)
-            part = Period(subscription.billed_to, whole.end)
-            amount = terms.prorated(subscription.unit.times(subscription.quantity), _full_period(subscription, subscription.billed_to), part)
+    if active:
+        for part, amount in _unbilled(subscription, subscription.billed_to, day):
             _charge(subscription, ChargeKind.PERIOD, subscription.quantity, amount, part, at)
-            charged, subscription.billed_to = charged + amount, whole.end
-    subscription.due_on = _next_day(subscription)
+            charged, subscription.billed_to = charged + amount, part.end
+    _plan(subscription, at.date())
     db.session.flush()
     return charged
+
+
+def _unbilled(subscription: Subscription, since: date, day: date) -> Iterator[tuple[Period, Money]]:
+    """The periods, or the rest of one, that have begun by this day, with what they cost."""
+    if subscription.billing is Billing.USAGE or subscription.trial_ends_on is not None:
+        return
+    while since <= day and since < subscription.ends_on:
+        part = Period(since, _period_at(subscription, since).end)
+        yield part, terms.prorated(subscription.each_cycle, _full_period(subscription, since), part)
+        since = part.end
+
+
+def _plan(subscription: Subscription, today: date) -> None:
+    """Note when time comes again, what for, and when somebody is to be told. A reminder that is due already stays due while its day is the same."""
+    former, subscription.due_on = subscription.turns_on, _next_day(subscription)
+    subscription.turns_on = lapses_on(subscription) or subscription.ends_on
+    is_due = subscription.remind_on is not None and subscription.remind_on <= today
+    if not is_due or subscription.turns_on != former:
+        subscription.remind_on = _next_reminder(subscription, today)
+
+
+def _next_reminder(subscription: Subscription, today: date) -> date | None:
+    """The day of the next reminder after today. An add-on goes with its base, whose reminder speaks for both."""
+    if (
+        subscription.state not in LIVE
+        or subscription.turns_on is None
+        or (subscription.base_id and (subscription.suspended_with_base or not lapses_on(subscription)))
+    ):
+        return None
+    if subscription.state is SubscriptionState.SUSPENDED:
+        kind = "suspension"
+    elif subscription.trial_ends_on is not None:
+        kind = "trial"
+    elif subscription.term_months >= 12:
+        kind = "term"
+    else:
+        return None
+    days = (subscription.turns_on - timedelta(days=before) for before in REMINDERS[kind])
+    return min((day for day in days if day > today), default=None)
 
 
 def _next_day(subscription: Subscription) -> date:
@@ -303,7 +419,7 @@ def _billed_ahead(subscription: Subscription, day: date) -> Period:
 def _suspend(subscription: Subscription, *, by: Actor, at: datetime) -> None:
     _move(subscription, "suspend", by=by, at=at)
     subscription.suspended_on = at.date()
-    subscription.due_on = _next_day(subscription)
+    _plan(subscription, at.date())
 
 
 def _reactivate(subscription: Subscription, *, by: Actor, at: datetime) -> None:
@@ -314,13 +430,15 @@ def _reactivate(subscription: Subscription, *, by: Actor, at: datetime) -> None:
 
 
 def _end(subscription: Subscription, action: str, *, by: Actor, at: datetime, credited: bool = False) -> None:
-    """Over, with its add-ons; `credited` gives back all that was charged (R83)."""
-    for member in (*_add_ons(subscription), subscription):
-        if member.state not in LIVE:
-            continue
+    """Over, with its add-ons; `credited` gives back all that was charged (R83). What time does is told by mail."""
+    add_ons = [member for member in _add_ons(subscription) if member.state in LIVE]
+    for member in (*add_ons, subscription):
         if credited:
             _credit(member, at)
         _move(member, action, by=by, at=at)
+        member.turns_on, member.remind_on = at.date(), None
+    if by is PORTAL:
+        mails.ended(subscription, add_ons, at=at)
 
 
 def _credit(subscription: Subscription, at: datetime) -> None:
@@ -378,6 +496,11 @@ def _offer(subscription: Subscription) -> Offer:
 
 def _base(subscription: Subscription) -> Subscription | None:
     return db.session.scalar(sa.select(Subscription).where(Subscription.id == subscription.base_id)) if subscription.base_id else None
+
+
+def _followers(subscription: Subscription) -> list[Subscription]:
+    """Its add-ons that were suspended along with it, and come back along with it."""
+    return [add_on for add_on in _add_ons(subscription) if add_on.state is SubscriptionState.SUSPENDED and add_on.suspended_with_base]
 
 
 def _add_ons(subscription: Subscription) -> list[Subscription]:

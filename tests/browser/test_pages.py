@@ -77,7 +77,8 @@ def reviewing(page: Page) -> None:
         "Legal company name": "TEST", "Street": "Chemin vert", "Postal code": "33000", "City": "Bordeaux", "Primary domain": "chemin-vert.example",
         "First name": "Jean", "Last name": "Vert", "E-mail address": "jean@chemin-vert.example",
     })(page)  # fmt: skip
-    page.get_by_role("button", name="Review").click()
+    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("link", name="Go on without subscriptions").click()
     page.get_by_role("button", name="Submit").click()
     page.locator("#errors").wait_for()
 
@@ -98,7 +99,7 @@ PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "agreement": (SALES, "/customers?q=tellier", [first_in_list, press("Agreement", "link")]),
     "customer-activity": (SALES, "/customers?q=tellier", [first_in_list, press("Activity", "link"), unfold]),
     "ending": (ADMIN, "/customers?q=tellier", [first_in_list, press("End the relationship", "link"), press("End the relationship")]),
-    "customer-new": (SALES, "/customers/new", [fill({"Primary domain": "https://x", "Postal code": "1"}), press("Review")]),
+    "customer-new": (SALES, "/customers/new", [fill({"Primary domain": "https://x", "Postal code": "1"}), press("Go on")]),
     "customer-review": (SALES, "/customers/new", [reviewing]),
     "requests": (SALES, "/relationship-requests", []),
     "request-new": (SALES, "/relationship-requests/new", [fill({"E-mail address": "nobody"}), press("Continue to review")]),

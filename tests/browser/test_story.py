@@ -75,13 +75,15 @@ def test_from_finding_a_customer_to_having_one_back(window, portal):
     # adds one in steps, with a warning that is looked at and overridden
     go_to(sales, "Customers")
     sales.get_by_role("link", name="Add a customer").click()
-    sales.get_by_role("button", name="Review").click()
+    sales.get_by_role("button", name="Go on").click()
     expect(sales.locator("#errors")).to_be_focused()
     fill(sales, {
         "Legal company name": "BCDX", "Street address": "Sentier du Lac", "Postal code": "74000", "City": "Annecy", "Primary domain": "https://www.BCDX-annecy.example/",
         "First name": "Paule", "Last name": "Dumas", "E-mail address": "paule@bcdx-annecy.example",
     })  # fmt: skip
-    sales.get_by_role("button", name="Review").click()
+    sales.get_by_role("button", name="Go on").click()
+    heading(sales, "Subscriptions")
+    sales.get_by_role("link", name="Go on without subscriptions").click()
     heading(sales, "Review")
     expect(sales.get_by_role("main")).to_contain_text("only an acronym")
     sales.get_by_role("button", name="Submit").click()

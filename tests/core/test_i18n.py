@@ -1,6 +1,7 @@
 """The portal speaks French: the catalogue is whole, every word of a page goes through it, and everybody reads their own language."""
 
 import ast
+import io
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from portal.core.outbox import Mail
 from portal.core.scope import EVERYTHING, scoped
 from portal.onboarding.models import CustomerDraft
 from portal.relationships.models import RelationshipRequest
+from portal.subscriptions.models import CatalogImport, Offer
 from tests.support import databases, mail, make, translations
 from tests.support.page import Visitor
 
@@ -202,6 +204,28 @@ def world(people: Any) -> None:
     form = admin.get("/customers/new")
     admin.submit(form, "/customers/new", button="Save for later", name="Filature Royer", domain="filature-royer.example")
     admin.submit(admin.get("/users/new"), "/users", name="Mona Riou", email="mona@atelier-nuage.example", roles=["sales_agent"])
+    catalog(admin)
+
+
+def catalog(admin: Visitor) -> None:
+    """A base, an add-on, a trial and a reservation, one of them withdrawn, and a file with every kind of line."""
+    header = (
+        "SKU,Publisher,Name,Category,Billing,Billing cycle,Term in months,Add-on of,Trial days,Instance type,Region,Segment,Currency,Price,Cost,From,Withdrawn"
+    )
+    lines = (
+        "V1,Verdure,Verger,Jardinage,licence,monthly,12,,,,,education,EUR,12,9,,",
+        "V1,,,,,,,,,,,,EUR,15,12,2099-01-01,",
+        "V2,Verdure,Verger Plus,Jardinage,usage,monthly,1,V1,,,,,,,,,",
+        "V3,Verdure,Essai Verger,Jardinage,licence,annual,36,,30,,,,CHF,1,,,Terminé.",
+        "V4,Verdure,Serre,Jardinage,licence,annual,12,,,S4,Ouest,nonprofit,EUR,90,,,",
+    )
+    for more in (
+        "",
+        "\nV1,,Potager,,,,,,,,,,,,,,\nV9,Verdure,Rosier,Jardinage,rent,monthly,7,,,,,,EURO,x,,,\nV10,Verdure,Lilas,Jardinage,usage,monthly,1,,,,,,,,,,",
+    ):
+        page = admin.submit(admin.get("/catalog/import"), file=(io.BytesIO("\n".join((header, *lines)).encode() + more.encode()), "v.csv"))
+        if not more:
+            admin.submit(page, str(page.form()["action"]))
 
 
 def addresses(app: Flask) -> Iterator[str]:
@@ -214,6 +238,8 @@ def addresses(app: Flask) -> Iterator[str]:
             "request_id": list(db.session.scalars(sa.select(RelationshipRequest.public_id))),
             "mail_id": list(db.session.scalars(sa.select(Mail.public_id))),
             "draft_id": list(db.session.scalars(sa.select(CustomerDraft.public_id))),
+            "offer_id": list(db.session.scalars(sa.select(Offer.public_id))),
+            "import_id": list(db.session.scalars(sa.select(CatalogImport.public_id))),
             "section": ["company", "billing", "contact", "profile"],
             "token": ["unknown"],
         }
@@ -289,7 +315,16 @@ def test_every_word_of_a_page_goes_through_gettext(app: Flask, visitors: dict[st
 
 
 INVALID = {
-    ADMIN: ("/customers/new", "/relationship-requests/new", "/relationship-requests/several", "/users/new", "/account", "/account/password", "/settings"),
+    ADMIN: (
+        "/catalog/new",
+        "/customers/new",
+        "/relationship-requests/new",
+        "/relationship-requests/several",
+        "/users/new",
+        "/account",
+        "/account/password",
+        "/settings",
+    ),
     CUSTOMER: ("/my/users/new", "/my/company"),
     "nobody": ("/sign-in", "/forgotten-password"),
 }
@@ -312,7 +347,7 @@ def test_every_word_of_a_refused_form_goes_through_gettext(people: Any, brackets
             assert not [text for text in texts(refused.soup) if unspoken(text, data)], url
 
 
-SILENT = "script, style, time, code, [aria-hidden=true], .letter, form.languages, textarea, select[name=time_zone], select[name=language], select[name$=country], select[name$=region]"
+SILENT = "script, style, time, code, [aria-hidden=true], .letter, form.languages, textarea, select[name=time_zone], select[name=language], select[name=currency], select[name$=country], select[name$=region]"
 SPOKEN = ("aria-label", "placeholder", "alt", "data-label", "data-copied", "data-offline-message", "content")
 
 

@@ -29,8 +29,10 @@ BOTH_SHAPES = pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragm
 
 
 def fill(visitor, status=200, page=None, **changes):
-    """The account information, sent in: the review, or the form again."""
-    return visitor.submit(page or visitor.get("/customers/new"), "/customers/new", status=status, **{**COMPANY, **changes})
+    """The account information, sent in, and no subscriptions: the review, or the form again."""
+    page = visitor.submit(page or visitor.get("/customers/new"), "/customers/new", status=status, **{**COMPANY, **changes})
+    following = page.soup.select_one("#cart a[href$=review]")
+    return visitor.get(following["href"]) if following else page
 
 
 def submit(visitor, review, status=200, **fields):
@@ -86,7 +88,7 @@ def test_a_customer_is_added_and_its_first_admin_invited(people):
 
     assert page.h1 == "Scierie des Vosges: First customer admin"
     assert page.flashes == ["Scierie des Vosges was added. The activation link is on its way to helene@scierie-vosges.example."]
-    assert page.soup.select_one(".steps [aria-current=step]").get_text(strip=True) == "3Confirmation"
+    assert page.soup.select_one(".steps [aria-current=step]").get_text(strip=True) == "4Confirmation"
     assert everything() == tuple(number + 1 for number in before)
     assert "Reseller" in sales.get("/customers?q=scierie").text
     assert company().added_by_id == make.organization("atelier-nuage.example").id
@@ -140,7 +142,8 @@ def test_every_step_can_be_corrected_from_the_review(people):
     sales = people(SALES)
     review = fill(sales)
     back = [link["href"] for link in review.soup.select("main a[href*=draft]")]
-    assert {link.partition("#")[2] for link in back} == {"", "name", "first_name"}
+    assert {link.partition("#")[2] for link in back} == {"name", "first_name"}
+    assert any(link["href"].endswith("/subscriptions") for link in review.soup.select("main .panel a"))
 
     corrected = sales.get(back[-1].partition("#")[0])
     assert corrected.soup.select_one("[name=city]")["value"] == "Épinal"
@@ -156,7 +159,7 @@ def test_a_review_that_was_overtaken_is_shown_again_before_anything_is_made(peop
     before = counted()
     sales = people(SALES)
     review = fill(sales)
-    fill(sales, page=sales.get(review.soup.select_one("a.back")["href"]), name="Renamed in Another Tab")
+    fill(sales, page=sales.get(review.soup.select_one("main a[href*=draft]")["href"]), name="Renamed in Another Tab")
 
     page = submit(sales, review, status=409)
 

@@ -293,6 +293,8 @@ class Shop:
             assert not live or row.due_on > self.at.date(), "what was due has been done"
             assert row.starts_on < row.ends_on
             assert not live or row.ends_on > self.at.date()
+            assert not live or row.turns_on == (service.lapses_on(row) or row.ends_on)
+            assert row.remind_on is None or (live and row.remind_on < row.turns_on)
             assert (row.suspended_on is None) <= (row.state is not S.SUSPENDED)
             assert row.next_quantity is None or row.next_quantity < row.quantity
             assert not row.cancels or not row.auto_renew

@@ -1,0 +1,38 @@
+"""Forms of a subscription: its quantity, its nickname, an owner."""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from portal.core import forms
+from portal.subscriptions.catalog import MOST_PIECES
+
+
+class QuantityForm(forms.Form):
+    """`confirmed` is the quantity whose price was shown last: only that one is ordered."""
+
+    quantity = forms.whole_number(_l("Quantity"), least=1, most=MOST_PIECES)
+    confirmed = forms.hidden()
+    version = forms.version_field()
+
+    @property
+    def is_confirmed(self) -> bool:
+        return str(self.quantity.data) == self.confirmed.data
+
+
+class NicknameForm(forms.Form):
+    nickname = forms.text(
+        _l("Nickname"), length=100, required=False, hint=_l("What you and the customer call it, when the product's name alone does not tell it apart.")
+    )
+    version = forms.version_field()
+
+
+class OwnerForm(forms.Form):
+    user = forms.select(_l("Owner"), list)
+
+    @classmethod
+    def of(cls, people: list[Any]) -> "OwnerForm":
+        """With those who could be named and are not yet."""
+        form = cls()
+        form.user.choices = [("", str(_l("Choose a person")))] + [(str(person.public_id), person.name) for person in people if not person.owner]
+        return form

@@ -1,0 +1,103 @@
+"""What subscriptions answer and do when a relationship is to end, has ended, or a customer is renamed (R35, R36, R13)."""
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from portal.core import clock
+from portal.core.db import db
+from portal.core.events import on
+from portal.core.i18n import show_money
+from portal.core.money import Money
+from portal.customers.events import CustomerRenamed
+from portal.customers.models import Customer
+from portal.relationships.events import Obstacle, RelationshipClearing, RelationshipEnded, RelationshipEnding
+from portal.subscriptions import queries, reservations, service
+from portal.subscriptions.models import Cart, Reservation, ReservationState, Subscription, SubscriptionState
+
+LISTED = 20
+
+
+@on(RelationshipEnding)
+def in_the_way(event: RelationshipEnding) -> list[Obstacle]:
+    """Every active subscription and reservation, each with where to end it; suspended ones are in nobody's way (R35)."""
+    return [*_subscriptions(event.customer), *_reservations(event.customer)]
+
+
+@on(RelationshipClearing)
+def clear(event: RelationshipClearing) -> None:
+    """Suspend all of them, cancel all of those."""
+    active = sa.select(Subscription.id, Subscription.base_id).where(Subscription.customer_id == event.customer.customer_id)
+    rows = db.session.execute(active.where(Subscription.state == SubscriptionState.ACTIVE)).all()
+    for base_id in sorted({row.base_id or row.id for row in rows}):
+        for member in queries.family(base_id):
+            if member.state is SubscriptionState.ACTIVE:
+                service.suspend(member, by=event.by, at=event.at)
+    for reservation in _active_reservations(event.customer, lock=True):
+        reservations.cancel(reservation, by=event.by, at=event.at)
+
+
+@on(RelationshipEnded)
+def leave(event: RelationshipEnded) -> None:
+    """The partner leaves the support contacts, and what is in its carts cannot be bought any more (R36)."""
+    customer, detached = event.customer, {"synchronize_session": False}
+    named = sa.update(Subscription).where(Subscription.customer_id == customer.customer_id, Subscription.support_contact_id == customer.partner_id)
+    db.session.execute(named.values(support_contact_id=None), execution_options=detached)
+    carts = sa.delete(Cart).where(Cart.customer_id == customer.customer_id, Cart.ordered_at.is_(None))
+    db.session.execute(carts, execution_options=detached)
+
+
+@on(CustomerRenamed)
+def search_by_the_new_name(event: CustomerRenamed) -> None:
+    customer = event.customer
+    db.session.flush()
+    for subscription in db.session.scalars(
+        sa.select(Subscription).where(Subscription.partner_id == customer.partner_id, Subscription.customer_id == customer.customer_id)
+    ):
+        service.rekey(subscription, customer.name)
+
+
+def _subscriptions(customer: Customer) -> list[Obstacle]:
+    rows = queries.in_the_way(customer, LISTED)
+    url = f"/customers/{customer.public_id}/subscriptions"
+    listed = [
+        Obstacle(
+            ngettext("Subscription %(name)s, %(num)s licence", "Subscription %(name)s, %(num)s licences", row.quantity, name=row.nickname or row.name),
+            f"{url}/{row.public_id}",
+        )
+        for row in rows
+    ]
+    more = rows[0].number - len(rows) if rows else 0
+    if more:
+        listed.append(Obstacle(ngettext("%(num)s more active subscription", "%(num)s more active subscriptions", more), f"{url}?state=active"))
+    return listed
+
+
+def _reservations(customer: Customer) -> list[Obstacle]:
+    """Each with what cancelling it today refunds."""
+    found, today = _active_reservations(customer), clock.today()
+    url = f"/customers/{customer.public_id}/reservations"
+    listed = [
+        Obstacle(
+            _("Reservation %(name)s. Cancelling it refunds %(amount)s.", name=reservation.name, amount=show_money(reservations.refund_of(reservation, today))),
+            f"{url}/{reservation.public_id}",
+        )
+        for reservation in found[:LISTED]
+    ]
+    rest = found[LISTED:]
+    if rest:
+        refund = Money(sum(reservations.refund_of(reservation, today).minor for reservation in rest), rest[0].currency)
+        said = ngettext(
+            "%(num)s more active reservation. Cancelling it refunds %(amount)s.",
+            "%(num)s more active reservations. Cancelling them refunds %(amount)s.",
+            len(rest),
+            amount=show_money(refund),
+        )
+        listed.append(Obstacle(said, url))
+    return listed
+
+
+def _active_reservations(customer: Customer, *, lock: bool = False) -> list[Reservation]:
+    statement = sa.select(Reservation).where(Reservation.customer_id == customer.customer_id, Reservation.state == ReservationState.ACTIVE)
+    statement = statement.order_by(Reservation.id)
+    return list(db.session.scalars(statement.with_for_update().execution_options(populate_existing=True) if lock else statement))

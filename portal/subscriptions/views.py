@@ -1,0 +1,158 @@
+"""Subscriptions on the partner's side: of one customer, over all customers, and one with all that belongs to it."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from flask import g, request
+from flask.typing import ResponseReturnValue
+
+from portal.core import audit, clock, lists, throttle
+from portal.core.access import Permission
+from portal.core.errors import NotFound, Refused
+from portal.core.events import on
+from portal.core.lists import ListQuery
+from portal.core.money import Money
+from portal.core.pages import invalid, page
+from portal.core.routing import Feature, later, scope_of
+from portal.customers import queries as customers
+from portal.customers.events import CustomerShown, Panel
+from portal.customers.models import Customer, RelationshipState
+from portal.subscriptions import bulk, queries, service, texts, texts_catalog
+from portal.subscriptions.forms import OwnerForm
+
+P = Permission
+feature = Feature("subscriptions", __name__)
+
+
+@feature.get("/subscriptions", permission=P.SUBSCRIPTION_READ)
+def index() -> ResponseReturnValue:
+    """Over all customers."""
+    query = _everywhere("/subscriptions")
+    if query.words:
+        throttle.hit(throttle.SEARCH, g.actor.user_id)
+    view = next((name for name in queries.VIEWS if name in query.filters), "")
+    others = dict.fromkeys((*queries.VIEWS, "state"))
+    tabs = [{"label": label, "url": query.url(**(others | ({name: "1"} if name else {}))), "current": name == view} for name, label in texts.VIEW_NAMES.items()]
+    return page("subscriptions/index.html", swaps=("results",), query=query, found=queries.everywhere(query), view=view, tabs=tabs, **_words())
+
+
+@feature.get("/subscriptions/export", permission=P.SUBSCRIPTION_READ, limit=throttle.EXPORTS)
+def export() -> ResponseReturnValue:
+    query = _everywhere("/subscriptions/export")
+    later("subscription.exported", words=query.words, **query.filters)
+    statement, values = queries.export_everywhere(query)
+    header = ("Customer ID", "Company name", *texts.EXPORT_HEADER)
+    return lists.stream_csv(
+        "subscriptions", header, statement, scope_of(g.actor), convert=lambda row: (str(row[0]), row[1], *_exported(row[2:])), values=values
+    )
+
+
+@feature.get("/customers/<uuid:customer_id>/subscriptions", permission=P.SUBSCRIPTION_READ)
+def index_of_customer(customer_id: UUID) -> ResponseReturnValue:
+    return page("subscriptions/customer.html", swaps=("results",), **_listed(_opened(customer_id)))
+
+
+@feature.get("/customers/<uuid:customer_id>/subscriptions/export", permission=P.SUBSCRIPTION_READ, limit=throttle.EXPORTS)
+def export_of_customer(customer_id: UUID) -> ResponseReturnValue:
+    """A customer's subscriptions, or those of the current search and filter (R15)."""
+    customer = _opened(customer_id)
+    query = _of_customer(customer)
+    later("subscription.exported", customer=str(customer_id), words=query.words, **query.filters)
+    statement, values = queries.export(query, customer)
+    return lists.stream_csv("subscriptions", texts.EXPORT_HEADER, statement, scope_of(g.actor), convert=_exported, values=values)
+
+
+@feature.post("/customers/<uuid:customer_id>/subscriptions/changes", permission=P.SUBSCRIPTION_ORDER)
+def create_changes(customer_id: UUID) -> ResponseReturnValue:
+    """Several at once: first what will happen, then, confirmed, the result of each line."""
+    customer = customers.opened(customer_id, lock=True)
+    try:
+        change, chosen = bulk.chosen(request.form.get("change", ""), request.form.getlist("line"))
+    except Refused as refusal:
+        return invalid("subscriptions/customer.html", swaps=("results",), **_listed(customer), refusal=str(refusal.message))
+    context: dict[str, Any] = {"customer": customer, "change": change, "names": texts.CHANGE_NAMES, "hints": texts.CHANGE_HINTS}
+    if "confirmed" not in request.form:
+        return page("subscriptions/changes.html", rows=bulk.lines(chosen, customer), wording=texts.Wording(), **context)
+    results = bulk.apply(change, chosen, customer, by=g.actor, at=clock.now())
+    return page("subscriptions/results.html", results=results, done=sum(result.done for result in results), **context)
+
+
+@feature.get("/customers/<uuid:customer_id>/subscriptions/<uuid:subscription_id>", permission=P.SUBSCRIPTION_READ)
+def show(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
+    row = queries.shown(customer_id, subscription_id)
+    return page("subscriptions/show.html", **detail(row))
+
+
+def detail(row: Any, owner_form: OwnerForm | None = None) -> dict[str, Any]:
+    """What the page of one subscription needs."""
+    subscription, customer, at = row.Subscription, row.Customer, clock.now()
+    is_open = customer.state is RelationshipState.ACTIVE
+    live = subscription.state in service.LIVE
+    people = queries.people(subscription) if is_open else []
+    charges = queries.charges(subscription)
+    return {
+        "row": row,
+        "subscription": subscription,
+        "customer": customer,
+        "is_open": is_open,
+        "live": live,
+        "may_change": is_open and live and g.actor.may(P.SUBSCRIPTION_ORDER),
+        "coming": texts.coming(subscription),
+        "price": texts.price(subscription),
+        "window_ends": service.window_ends(subscription) if at <= service.window_ends(subscription) else None,
+        "add_ons": queries.add_ons(subscription) if subscription.base_id is None else [],
+        "charges": charges[: queries.CHARGES],
+        "more_charges": len(charges) > queries.CHARGES,
+        "charge_names": texts.CHARGE_NAMES,
+        "money": Money,
+        "people": people,
+        "owner_form": owner_form or OwnerForm.of(people),
+        "entries": audit.history(g.actor.organization_id, subscription.public_id) if g.actor.may(P.ACTIVITY_READ) else [],
+        "billing_names": texts_catalog.BILLING_NAMES,
+        "cycle_names": texts_catalog.CYCLE_NAMES,
+        "term_names": texts_catalog.TERM_NAMES,
+        **_words(),
+    }
+
+
+@on(CustomerShown)
+def panel(event: CustomerShown) -> list[Panel]:
+    """A former customer's page has no tabs: from here one gets to what was sold (R36)."""
+    is_former = event.customer.state is RelationshipState.ENDED
+    return [Panel("subscriptions/_former.html")] if is_former and event.actor.may(P.SUBSCRIPTION_READ) else []
+
+
+def _listed(customer: Customer) -> dict[str, Any]:
+    query = _of_customer(customer)
+    may_change = g.actor.may(P.SUBSCRIPTION_ORDER) and customer.state is RelationshipState.ACTIVE
+    found = queries.of_customer(customer, query)
+    return {"customer": customer, "query": query, "found": found, "may_change": may_change, "changes": texts.CHANGE_NAMES, **_words()}
+
+
+def _words() -> dict[str, Any]:
+    return {"names": texts.SUBSCRIPTION_NAMES, "tones": texts.SUBSCRIPTION_TONES, "wording": texts.Wording()}
+
+
+def _opened(customer_id: UUID) -> Customer:
+    """A customer of an active relationship, or of one that ended: what was sold until then stays readable (R2, R36)."""
+    customer = customers.record(customer_id)
+    if customer.state is RelationshipState.PENDING:
+        raise NotFound(customer_id)
+    return customer
+
+
+def _of_customer(customer: Customer) -> ListQuery:
+    path = f"/customers/{customer.public_id}/subscriptions"
+    return ListQuery.parse(path, request.args, sorts=list(queries.SORTS), filters={"state": queries.STATES})
+
+
+def _everywhere(path: str) -> ListQuery:
+    """Each view is in the order that its index serves."""
+    sort = next((sort for view, sort in queries.VIEWS.items() if request.args.get(view) == "1"), "newest")
+    return ListQuery.parse(path, request.args, sorts=[sort], filters=queries.EVERYWHERE)
+
+
+def _exported(row: Iterable[Any]) -> tuple[str, str, int, str, str]:
+    public_id, name, quantity, state, reseller = row
+    return str(public_id), name, quantity, texts.EXPORT_STATES[state], reseller or ""
