@@ -17,6 +17,7 @@ import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
+from uuid import UUID
 
 from bench import data
 from portal import cli, create_app, demo
@@ -60,6 +61,7 @@ def measured(engine: str, size: int) -> Rows:
             db.session.commit()
             partner = demo._organization(demo.ATELIER).id
             middle = data.load(size)
+            sold = data.load_subscriptions(partner, size, 5 * size)
         db.session.remove()
         db.engine.dispose()
     environment = os.environ | {
@@ -96,7 +98,7 @@ def measured(engine: str, size: int) -> Rows:
         for client, person in zip(clients, PEOPLE, strict=True):
             client.sign_in(f"{person}@atelier-nuage.example")
         client = clients[0]
-        rows = compare(clients, Client(bare), portal.pid, yardstick.pid, middle)
+        rows = compare(clients, Client(bare), portal.pid, yardstick.pid, middle, sold)
         rows += throughput(client, bare)
         rows.append(exported(client, size, portal.pid))
     finally:
@@ -109,7 +111,7 @@ def measured(engine: str, size: int) -> Rows:
     return [{"engine": engine, "customers": size, **row} for row in rows]
 
 
-def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: int, middle: object) -> Rows:
+def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: int, middle: object, sold: dict[str, UUID]) -> Rows:
     """Medians of interleaved rounds; the ratio is of medians, in wall and in CPU time."""
     fragment = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "div#results"}
     cases: dict[str, tuple[str, dict[str, str]]] = {
@@ -130,8 +132,25 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
         "requests": ("/relationship-requests", {}),
         "activity": ("/activity", {}),
         "home": ("/", {}),
+        "coming up": ("/coming-up", {}),
     }
-    turn = itertools.cycle(clients[1:])
+    subscriptions = f"/customers/{sold['customer']}/subscriptions"
+    cases |= {
+        "subscriptions of a customer": (subscriptions, {}),
+        "subscription": (f"{subscriptions}/{sold['subscription']}", {}),
+        "subscriptions, first page": ("/subscriptions", {}),
+        "subscriptions, last page": ("/subscriptions?last=1", {}),
+        "subscriptions, suspended": ("/subscriptions?state=suspended", {}),
+        "subscriptions, renewing": ("/subscriptions?renewing=1", {}),
+        "subscriptions, trials": ("/subscriptions?trials=1", {}),
+        "search in subscriptions, product (cloud)": ("/subscriptions?q=cloud", fragment),
+        "search in subscriptions, customer (moreau)": ("/subscriptions?q=moreau", fragment),
+        "search in subscriptions, both (moreau cloud)": ("/subscriptions?q=moreau+cloud", fragment),
+        "search in subscriptions, rare (zymotechnik)": ("/subscriptions?q=zymotechnik", fragment),
+        "search in subscriptions, two letters (mo)": ("/subscriptions?q=mo", fragment),
+        "search in subscriptions, none (tionelx)": ("/subscriptions?q=tionelx", fragment),
+    }
+    turn, sellers = itertools.cycle(clients[1:]), itertools.cycle(clients[2:])  # a user management admin sees no subscriptions
     for path, headers in cases.values():
         clients[0].get(path, headers)
     bare.get("/", {})
@@ -140,7 +159,8 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
     for _ in range(ROUNDS):
         timed(bare_pid, lambda: bare.get("/", {}), wall["bare"], cpu["bare"])
         for name, (path, headers) in cases.items():
-            client = next(turn) if name.startswith("search") else clients[0]  # a person's searches are limited
+            several = sellers if "subscriptions" in name else turn
+            client = next(several) if name.startswith("search") else clients[0]  # a person's searches are limited
             timed(portal_pid, lambda path=path, headers=headers, client=client: client.get(path, headers), wall[name], cpu[name])
     base_wall, base_cpu = statistics.median(wall["bare"]), statistics.median(cpu["bare"])
     return [

@@ -133,11 +133,13 @@ _period_of = functools.cache(terms.period_of)
 def load_subscriptions(partner_id: int, customers: int, count: int) -> dict[str, UUID]:
     """`count` subscriptions, two an order, of the first `customers` active customers of a partner, with 240 offers and their prices.
 
-    Most are active; one in 20 each is suspended, expired, cancelled, on trial. Returns the keys of an order and a subscription in the middle.
+    Most are active; one in 20 each is suspended, expired, cancelled, on trial. Returns the keys of an order and a subscription in the middle, and of their customer.
     """
     at = clock.now().replace(hour=9, minute=0, second=0, microsecond=0)
     author = db.session.execute(sa.select(User.id, User.name).where(User.organization_id == partner_id).order_by(User.id).limit(1)).one()
-    known = sa.select(Customer.customer_id, Customer.search_text).where(Customer.partner_id == partner_id, Customer.state == RelationshipState.ACTIVE)
+    known = sa.select(Customer.customer_id, Customer.public_id, Customer.search_text).where(
+        Customer.partner_id == partner_id, Customer.state == RelationshipState.ACTIVE
+    )
     buyers = db.session.execute(known.order_by(Customer.id).limit(customers)).all()
     offers = _offers(partner_id, at)
     dice = random.Random(11)
@@ -167,7 +169,7 @@ def load_subscriptions(partner_id: int, customers: int, count: int) -> dict[str,
                         "amount_minor": today, "currency": "EUR", "from_on": ordered_at.date(), "to_on": _period_of(ordered_at.date(), 1, ordered_at.date()).end,
                     })  # fmt: skip
                 if len(rows[Subscription]) + start >= count // 2 and not middle:
-                    middle = {"order": order["public_id"], "subscription": subscription["public_id"]}
+                    middle = {"order": order["public_id"], "subscription": subscription["public_id"], "customer": buyer.public_id}
                 subscription_id += 1
             rows[Order].append(order)
             order_id += 1

@@ -228,7 +228,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("subscription", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_subscription_base", ["base_id"], unique=False, sqlite_where=sa.text("base_id IS NOT NULL"), postgresql_where=sa.text("base_id IS NOT NULL")
+            "ix_subscription_base",
+            ["base_id", "partner_id"],
+            unique=False,
+            sqlite_where=sa.text("base_id IS NOT NULL"),
+            postgresql_where=sa.text("base_id IS NOT NULL"),
         )
         batch_op.create_index("ix_subscription_customer", ["partner_id", "customer_id", "state", "id"], unique=False)
         batch_op.create_index("ix_subscription_due", ["state", "due_on"], unique=False)

@@ -1,5 +1,6 @@
 """Lines of what lapses or is due, the soonest first; each kind comes by its own index, and one statement merges them into one list."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -80,7 +81,7 @@ class _Kind:
 def lapsing(query: ListQuery, *, at: datetime, days: int, kinds: tuple[str, ...] = KINDS) -> Page:
     """What of these kinds lapses within the days, MOST to a page."""
     descending = query.last or query.before is not None
-    lines = _lines([_LAPSING[kind](at, days) for kind in kinds], query, MOST + 1)
+    lines = _lines([ask(at, days) for kind in kinds for ask in _LAPSING[kind]], query, MOST + 1)
     lines = sorted(_with_waiting(lines), key=lambda line: line.position, reverse=descending)
     return lists.paged(lines[: MOST + 1], query, lambda line: line.position, None, size=MOST)
 
@@ -130,10 +131,10 @@ def _subscriptions(at: datetime, days: int, *, renews: bool = False) -> _Kind:
     return _Kind(SUBSCRIPTION, S, S.turns_on, _of_customers(S, S.trial_ends_on.is_not(None)).where(*own))
 
 
-def _suspensions(at: datetime, days: int) -> _Kind:
-    """Suspended subscriptions that expire unless they are reactivated (R82)."""
+def _suspensions(at: datetime, days: int, *, renews: bool) -> _Kind:
+    """Suspended subscriptions that expire unless they are reactivated (R82); asked for by renewal, since the index has them in order so."""
     S = Subscription
-    own = S.state == SubscriptionState.SUSPENDED, S.auto_renew.in_([True, False]), *_within(S.turns_on, at, days)  # all of the index's columns
+    own = S.state == SubscriptionState.SUSPENDED, S.auto_renew.is_(renews), *_within(S.turns_on, at, days)
     return _Kind(SUSPENSION, S, S.turns_on, _of_customers(S).where(*own))
 
 
@@ -142,16 +143,16 @@ def _reservations(at: datetime, days: int) -> _Kind:
     return _Kind(RESERVATION, R, R.ends_on, _of_customers(R).where(R.state == ReservationState.ACTIVE, *_within(R.ends_on, at, days)))
 
 
-_LAPSING: dict[str, Callable[..., _Kind]] = {
-    DELEGATION: _delegations,
-    REQUEST: _requests,
-    SUBSCRIPTION: _subscriptions,
-    SUSPENSION: _suspensions,
-    RESERVATION: _reservations,
+_LAPSING: dict[str, tuple[Callable[..., _Kind], ...]] = {
+    DELEGATION: (_delegations,),
+    REQUEST: (_requests,),
+    SUBSCRIPTION: (_subscriptions,),
+    SUSPENSION: tuple(functools.partial(_suspensions, renews=renews) for renews in (True, False)),
+    RESERVATION: (_reservations,),
 }
 _GOING_ON: dict[str, Callable[..., _Kind]] = {
-    DELEGATION: lambda at, days: _delegations(at, days, extends_itself=True),
-    SUBSCRIPTION: lambda at, days: _subscriptions(at, days, renews=True),
+    DELEGATION: functools.partial(_delegations, extends_itself=True),
+    SUBSCRIPTION: functools.partial(_subscriptions, renews=True),
 }
 
 

@@ -89,12 +89,16 @@ class Finder:
             hits = hits.where(*search.containing(near.c.search_text, words))
         else:
             hits = hits.join(other, key == near.c[named.key]).where(*search.containing(other.search_text, words))
-        found = sa.select(*self.columns).where(model.id.in_(hits.limit(lists.PAGE_SIZE + 1)))
-        return lists.keyset(found, {"after": "first", "before": "last"}.get(way, way), self.sorts[sort])
+        return self._rows_of(hits.limit(lists.PAGE_SIZE + 1), sort, way)
 
     def _indexed_statement(self, sort: str, filters: Filters, way: str, words: int, dialect: str) -> sa.Select:
-        statement = self.narrow(sa.select(*self.columns), filters)
-        return lists.keyset(statement.where(*self._indexed_words(words, dialect)), way, self.sorts[sort])
+        hits = self.narrow(sa.select(self.model.id), filters).where(*self._indexed_words(words, dialect))
+        return self._rows_of(sa.select(lists.keyset(hits, way, self.sorts[sort]).subquery().c.id), sort, way)
+
+    def _rows_of(self, hits: sa.Select, sort: str, way: str) -> sa.Select:
+        """The columns of a page's rows: what each of them costs is spent on no more than these."""
+        found = sa.select(*self.columns).where(self.model.id.in_(hits))
+        return lists.keyset(found, {"after": "first", "before": "last"}.get(way, way), self.sorts[sort])
 
     def _counting_statement(self, filters: Filters, words: int, dialect: str) -> sa.Select:
         statement = self.narrow(sa.select(self.model.id), filters)
@@ -104,4 +108,6 @@ class Finder:
         if self.through is None:
             return search.indexed(self.model, self.model.search_text, words, dialect)
         other, key, named = self.through
-        return [named.in_(sa.select(key).where(*search.indexed(other, other.search_text, words, dialect)))]
+        hit = sa.orm.aliased(self.model)  # found apart from the list's order, which would lure the planner to walk the whole list
+        hits = sa.select(hit.id).where(getattr(hit, named.key).in_(sa.select(key).where(*search.indexed(other, other.search_text, words, dialect))))
+        return [self.model.id.in_(hits)]

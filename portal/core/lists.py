@@ -103,11 +103,12 @@ class Page:
     next_url: str | None = None
     last_url: str | None = None
     total: int | None = None
+    size: int = PAGE_SIZE
 
     @property
     def total_text(self) -> str:
         if self.total is None:
-            return _("More than %(number)s", number=PAGE_SIZE) if self.next_url or self.previous_url else ""
+            return _("More than %(number)s", number=self.size) if self.next_url or self.previous_url else ""
         if self.total > COUNTED_UP_TO:
             return _("%(number)s+ in all", number=show_number(COUNTED_UP_TO))
         return _("%(number)s in all", number=show_number(self.total))
@@ -162,6 +163,7 @@ def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | No
         next_url=query.url(after=last) if has_next else None,
         last_url=query.url(last="1") if has_next else None,
         total=total,
+        size=size,
     )
 
 

@@ -54,10 +54,15 @@ def update_line(draft_id: UUID, offer_id: UUID) -> ResponseReturnValue:
         return invalid("onboarding/subscriptions.html", swaps=("shop",), **_shown(draft, form, mistake)), 409 if mistake.stale else 422
     service.choose(draft, lines, at=clock.now())
     url = url_for(".show", draft_id=draft_id) + query_string()
-    return saved(url, "onboarding/subscriptions.html", swaps=("shop",), **_shown(draft, form, changed=True))
+    return saved(
+        url,
+        "onboarding/subscriptions.html",
+        swaps=("shop",),
+        **_shown(draft, form, focus=orders.part_changed(offer.public_id, request.form.get("was", ""), typed)),
+    )
 
 
-def _shown(draft: CustomerDraft, form: AccountForm, mistake: orders.Mistake | None = None, *, changed: bool = False) -> dict[str, Any]:
+def _shown(draft: CustomerDraft, form: AccountForm, mistake: orders.Mistake | None = None, *, focus: str = "") -> dict[str, Any]:
     entry = form.entry()
     base = f"/customers/new/{draft.public_id}/subscriptions"
     query = ListQuery.parse(base, request.args, sorts=["name"], filters=orders.OFFERED)
@@ -68,7 +73,7 @@ def _shown(draft: CustomerDraft, form: AccountForm, mistake: orders.Mistake | No
         "base": base,
         "here": query_string(),
         "mistake": mistake,
-        "changed": changed,
+        "focus": focus,
         "choices": catalog_queries.choices,
         "texts": texts_orders,
         "catalog_texts": texts_catalog,

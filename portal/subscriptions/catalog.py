@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from portal.core import audit
 from portal.core.access import Actor, Cloud
-from portal.core.db import db
+from portal.core.db import Key, db
 from portal.core.errors import Refused, Stale
 from portal.core.money import Money, currency_of
 from portal.core.places import COUNTRIES, market
@@ -214,12 +214,14 @@ def price_then(currency: Any, day: Any) -> sa.ScalarSelect[int]:
     return holds.order_by(P.from_on.desc()).limit(1).correlate(Offer).scalar_subquery()
 
 
+_LIVE = sa.select(Subscription.id, Subscription.offer_id, Subscription.state, Subscription.trial_ends_on, Subscription.anchor_on, Subscription.ends_on).where(
+    Subscription.customer_id == sa.bindparam("customer", type_=Key), Subscription.state.in_([SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED])
+)
+
+
 def standing(customer: Customer, cloud: Cloud) -> Standing:
-    live = db.session.execute(
-        sa.select(Subscription.offer_id, Subscription.state, Subscription.trial_ends_on, Subscription.anchor_on, Subscription.ends_on)
-        .where(Subscription.customer_id == customer.customer_id, Subscription.state.in_([SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED]))
-        .order_by(Subscription.id)
-    ).all()
+    live = db.session.execute(_LIVE, {"customer": customer.customer_id}).all()
+    live = sorted(live, key=lambda row: row.id)  # here, since in SQL it would lure the planner to an index of all customers
     return replace(
         newcomer(customer.country, customer.segment, cloud),
         has=frozenset(row.offer_id for row in live),

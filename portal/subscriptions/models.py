@@ -224,7 +224,7 @@ class Subscription(Shared, Resold, Public, Versioned, Base):
         sa.Index("ix_subscription_trial", "partner_id", "state", "trial_ends_on", "id", **_only_where("trial_ends_on")),
         sa.Index("ix_subscription_mine", "customer_id", "id"),
         sa.Index("ix_subscription_reseller", "reseller_id", "customer_id", "id"),
-        sa.Index("ix_subscription_base", "base_id", **_only_where("base_id")),
+        sa.Index("ix_subscription_base", "base_id", "partner_id", **_only_where("base_id")),
         sa.Index("ix_subscription_due", "state", "due_on"),
         sa.Index("ix_subscription_remind", "remind_on"),
         sa.CheckConstraint("quantity >= 1", name="quantity"),

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from portal.accounts.models import Organization
 from portal.core import lists, search
 from portal.core.access import Actor, Side
-from portal.core.db import db
+from portal.core.db import Key, db
 from portal.core.errors import NotFound
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
@@ -44,6 +44,7 @@ _KINDS: dict[str, Any] = {"state": OrderState, "side": Side}
 # What can be chosen. `show` says for whom: "others" are the offers that this customer can never have.
 OFFERED: dict[str, Any] = {"publisher": None, "category": None, "billing": list(Billing), "segment": list(Segment), "show": ["others"]}
 BY_NAME = Sort(Offer.name_key, Offer.id)
+OFFERS_A_PAGE = 25  # each is a form
 _BASE = sa.orm.aliased(Offer)
 OFFER_COLUMNS = (
     Offer.id,
@@ -123,10 +124,20 @@ class Mistake:
         return self.stale or (self.offer_id not in shop.chosen and all(row.id != self.offer_id for row in shop.found.rows))
 
 
+def part_changed(offer_id: UUID, was: str, typed: str) -> str:
+    """The id of what the eye rests on after a line was changed: the offer in the list, its line, or the cart that it left."""
+    if typed == "0":
+        return "cart-title"
+    return f"add-{offer_id}" if was == "0" else f"change-{offer_id}"
+
+
+_mine = sa.and_(Cart.customer_id == Customer.customer_id, Cart.author_id == sa.bindparam("author", type_=Key), Cart.ordered_at.is_(None))
+_WITH_CART = sa.select(Customer, Cart).outerjoin(Cart, _mine).where(Customer.public_id == sa.bindparam("customer", type_=sa.Uuid())).limit(1)
+
+
 def customer_with_cart(customer_id: UUID, *, by: Actor) -> tuple[Customer, Cart | None]:
     """This person's open cart, if there is one; NotFound where the partner has no such customer."""
-    mine = sa.and_(Cart.customer_id == Customer.customer_id, Cart.author_id == by.user_id, Cart.ordered_at.is_(None))
-    row = db.session.execute(sa.select(Customer, Cart).outerjoin(Cart, mine).where(Customer.public_id == customer_id).limit(1)).one_or_none()
+    row = db.session.execute(_WITH_CART, {"customer": customer_id, "author": by.user_id}).one_or_none()
     if row is None:
         raise NotFound(customer_id)
     return row[0], row[1]
@@ -141,7 +152,8 @@ def shop(query: ListQuery, lines: dict[str, int], standing: Standing, *, today: 
     values |= {"currency": standing.currency, "day": today, "theirs": standing.segment}
     values |= {"cloud": f'%"{standing.cloud.value}"%', "market": f'%"{standing.market}"%'}
     rows = db.session.execute(statement, values).all()
-    page = lists.paged(rows, query, lambda row: (row.name_key, row.id), lists.whole(rows, query))
+    whole = len(rows) if len(rows) <= OFFERS_A_PAGE and query.way == "first" else None
+    page = lists.paged(rows, query, lambda row: (row.name_key, row.id), whole, OFFERS_A_PAGE)
     return Shop(query, page, ordering.quotes_for(lines, standing, today=today), standing)
 
 
@@ -163,7 +175,7 @@ def _offers(filters: tuple[str, ...], words: int, way: str) -> sa.Select:
         if name in filters:
             column = getattr(Offer, name)
             statement = statement.where(column == sa.bindparam(name, type_=column.type))
-    return lists.keyset(statement, way, BY_NAME)
+    return lists.keyset(statement, way, BY_NAME, limit=OFFERS_A_PAGE + 1)
 
 
 # --- orders
@@ -172,7 +184,8 @@ def _offers(filters: tuple[str, ...], words: int, way: str) -> sa.Select:
 def latest_subscriptions(customer: Customer, most: int) -> list[Any]:
     """The newest ones of a customer, for its page."""
     statement = sa.select(*subscriptions.COLUMNS).where(Subscription.customer_id == customer.customer_id)
-    return list(db.session.execute(statement.order_by(Subscription.id.desc()).limit(most)))
+    newest = (Subscription.id + 0).desc()  # by no index, else the planner walks that of all customers
+    return list(db.session.execute(statement.order_by(newest).limit(most)))
 
 
 def everywhere(query: ListQuery) -> Page:
@@ -261,5 +274,6 @@ _finder = Finder(
     {"newest": NEWEST},
     _filtered,
     _filter_values,
+    window=2000,  # each with a look at its customer
     through=(Customer, Customer.customer_id, Order.customer_id),
 )

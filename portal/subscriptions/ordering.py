@@ -18,7 +18,7 @@ from portal.core.db import attempt, db, find
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.money import MOST, Money, currency_of
 from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import catalog, mails_orders, service, terms
+from portal.subscriptions import catalog, mails_orders, service, terms, texts_orders
 from portal.subscriptions.catalog import Standing, Unavailable
 from portal.subscriptions.models import (
     Billing,
@@ -149,7 +149,7 @@ def changed(lines: Mapping[str, int], offer: Offer, typed: str, was: str, standi
         if line.reason is not None:
             raise Refused(UNAVAILABLE[line.reason])
         if line.out_of_range:
-            raise out_of_range(offer)
+            raise Refused(texts_orders.out_of_range(offer))
     return fresh
 
 
@@ -163,12 +163,8 @@ def _number(typed: str, offer: Offer) -> int:
     if not plain.isdecimal():
         raise Refused(_("Give a whole number."))
     if len(plain) > LONGEST_NUMBER:
-        raise out_of_range(offer)
+        raise Refused(texts_orders.out_of_range(offer))
     return int(plain)
-
-
-def out_of_range(offer: Offer) -> Refused:
-    return Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum))
 
 
 def quotes(lines: Mapping[str, int], customer: Customer, *, cloud: Any, today: date) -> list[Quote]:

@@ -154,7 +154,7 @@ _finder = Finder(
     {"newest": Sort(S.id, S.id, descending=True), "day": Sort(S.turns_on, S.id), "trial": Sort(S.trial_ends_on, S.id)},
     _view,
     _view_values,
-    window=4000,
+    window=2000,
 )
 
 

@@ -1,7 +1,8 @@
 """How orders, and what a cart costs, read."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import get_timezone, ngettext
@@ -13,7 +14,7 @@ from portal.core.i18n import language, show_day, show_money, show_number
 from portal.core.money import Money
 from portal.subscriptions.models import Billing, Cycle
 from portal.subscriptions.texts import PRICES, day
-from portal.subscriptions.texts_catalog import UNAVAILABLE
+from portal.subscriptions.texts_catalog import TERM_NAMES, UNAVAILABLE
 
 SIDE_NAMES = {Side.PARTNER: _l("Partner"), Side.CUSTOMER: _l("Customer")}
 # For whom the offers of a cart are shown.
@@ -27,24 +28,82 @@ def number(row: Any) -> str:
     return f"{row.ordered_at:%y%m%d}-{row.public_id.hex[-8:].upper()}"
 
 
-def each(amount: Money, cycle: Cycle) -> str:
-    """An amount with how often it is due."""
-    return str(PRICES[cycle]) % {"amount": show_money(amount)}
-
-
-def unit(amount: Money, offer: Any) -> str:
-    """What one piece of an offer costs, and for how long."""
-    if offer.instance_type is not None:
-        return str(_WHOLE_TERM) % {"amount": show_money(amount)}
-    if offer.billing is Billing.USAGE:
-        return str(_BY_USE) % {"amount": show_money(amount)}
-    return each(amount, offer.cycle)
-
-
 @functools.lru_cache(maxsize=8192)
 def money(minor: int, currency: str, spoken: str) -> str:
     """An amount, formatted once for a language."""
     return show_money(Money(minor, currency))
+
+
+@functools.lru_cache(maxsize=4096)
+def _summary(more: int, spoken: str) -> str:
+    return ngettext("%(name)s and %(num)s more", "%(name)s and %(num)s more", more, name="%(name)s")
+
+
+@functools.lru_cache(maxsize=4096)
+def range_of(least: int, most: int, spoken: str) -> str:
+    """How many of an offer can be ordered."""
+    return _("%(least)s to %(most)s", least=show_number(least), most=show_number(most))
+
+
+def each(amount: Money, cycle: Cycle) -> str:
+    """An amount with how often it is due."""
+    return str(PRICES[cycle]) % {"amount": _said(amount)}
+
+
+def unit(amount: Money, offer: Any) -> str:
+    """What one piece of an offer costs, and for how long."""
+    return _unit(amount.minor, amount.currency, offer.instance_type is not None, offer.billing, offer.cycle, language())
+
+
+@functools.lru_cache(maxsize=8192)
+def _unit(minor: int, currency: str, reserved: bool, billing: Billing, cycle: Cycle, spoken: str) -> str:
+    text = _WHOLE_TERM if reserved else _BY_USE if billing is Billing.USAGE else PRICES[cycle]
+    return str(text) % {"amount": money(minor, currency, spoken)}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What a row of the offers says, ready to print; `row` is where it comes from, `reason` why it cannot be had."""
+
+    row: Any
+    key: str
+    about: str
+    price: str
+    range: str
+    label: str
+    reason: str
+    chosen: int | None
+
+
+def offered(shop: Any, spoken: str) -> Iterator[Offered]:
+    """The offers of a page in words; what many of them say alike is said once."""
+    terms, label = {months: str(name) for months, name in TERM_NAMES.items()}, _("Quantity of %(name)s")
+    reasons: dict[Any, str] = {None: ""}
+    for row in shop.found.rows:
+        price, reason = shop.price(row), shop.reason(row)
+        said = reasons.get(reason) or reasons.setdefault(reason, str(UNAVAILABLE[reason]) if reason else "")
+        yield Offered(
+            row,
+            str(row.public_id),
+            f"{row.publisher} · {row.category} · {terms[row.term_months]}",
+            _unit(price.minor, price.currency, row.instance_type is not None, row.billing, row.cycle, spoken) if price else "",
+            range_of(row.minimum, row.maximum, spoken),
+            label % {"name": row.name},
+            f"{said} {row.withdrawn_reason}".rstrip(),
+            shop.chosen.get(row.id),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a row of a list of orders says, ready to print; `row` is where it comes from."""
+
+    row: Any
+    key: str
+    number: str
+    summary: str
+    day: str
+    total: str
 
 
 class Wording:
@@ -53,18 +112,16 @@ class Wording:
     def __init__(self) -> None:
         self.spoken, self.zone = language(), get_timezone()
 
-    def day(self, row: Any) -> str:
-        return day(row.ordered_at.astimezone(self.zone).date(), self.spoken)
-
-    def total(self, row: Any) -> str:
-        """What it charged at once."""
-        return money(row.total_minor, row.currency, self.spoken)
-
-    def summary(self, row: Any) -> str:
-        """What it is about."""
-        if row.lines < 2:
-            return row.first_line or "–"
-        return ngettext("%(name)s and %(num)s more", "%(name)s and %(num)s more", row.lines - 1, name=row.first_line)
+    def lines(self, rows: Iterable[Any]) -> Iterator[Line]:
+        for row in rows:
+            yield Line(
+                row,
+                str(row.public_id),
+                number(row),
+                _summary(row.lines - 1, self.spoken) % {"name": row.first_line} if row.lines > 1 else row.first_line or "–",
+                day(row.ordered_at.astimezone(self.zone).date(), self.spoken),
+                money(row.total_minor, row.currency, self.spoken),
+            )
 
 
 def unit_of(line: Any, currency: str) -> str:
@@ -80,12 +137,16 @@ def then_of(line: Any, currency: str) -> str:
     return each(Money(line.unit_minor * line.quantity, currency), line.cycle)
 
 
+def out_of_range(offer: Any) -> str:
+    return _("Give a number from %(least)s to %(most)s.", least=show_number(offer.minimum), most=show_number(offer.maximum))
+
+
 def why_not(line: Any) -> str:
     """Why a line cannot be ordered; nothing when it can."""
     if line.reason is not None:
         return str(UNAVAILABLE[line.reason])
     if line.out_of_range:
-        return _("Give a number from %(least)s to %(most)s.", least=show_number(line.offer.minimum), most=show_number(line.offer.maximum))
+        return out_of_range(line.offer)
     return ""
 
 
@@ -119,3 +180,7 @@ def _changes(line: Any, known: list[str]) -> Iterable[str]:
 
 def _money(minor: str, like: Money) -> Money | None:
     return Money(int(minor), like.currency) if minor.isascii() and minor.isdecimal() and len(minor) < 20 else None
+
+
+def _said(amount: Money) -> str:
+    return money(amount.minor, amount.currency, language())

@@ -47,7 +47,12 @@ def update_line(customer_id: UUID, offer_id: UUID) -> ResponseReturnValue:
         mistake = queries.Mistake(offer.id, typed, str(refusal.message), isinstance(refusal, Stale))
         return invalid("cart/show.html", swaps=("shop",), **_shown(customer, cart, mistake)), 409 if mistake.stale else 422
     ordering.fill(cart, lines, at=clock.now())
-    return saved(f"{url_for('.show', customer_id=customer_id)}{query_string()}", "cart/show.html", swaps=("shop",), **_shown(customer, cart, changed=True))
+    return saved(
+        f"{url_for('.show', customer_id=customer_id)}{query_string()}",
+        "cart/show.html",
+        swaps=("shop",),
+        **_shown(customer, cart, focus=queries.part_changed(offer.public_id, request.form.get("was", ""), typed)),
+    )
 
 
 @feature.get("/review", permission=P.SUBSCRIPTION_ORDER)
@@ -74,7 +79,7 @@ def reviewed(customer: Customer, cart: Cart | None, refusal: Refused | None = No
     }
 
 
-def _shown(customer: Customer, cart: Cart | None, mistake: queries.Mistake | None = None, *, changed: bool = False) -> dict[str, Any]:
+def _shown(customer: Customer, cart: Cart | None, mistake: queries.Mistake | None = None, *, focus: str = "") -> dict[str, Any]:
     ordering.check_relationship(customer)
     base = f"/customers/{customer.public_id}/cart"
     query = ListQuery.parse(base, request.args, sorts=["name"], filters=queries.OFFERED)
@@ -85,7 +90,7 @@ def _shown(customer: Customer, cart: Cart | None, mistake: queries.Mistake | Non
         "base": base,
         "here": query_string(),
         "mistake": mistake,
-        "changed": changed,
+        "focus": focus,
         "choices": catalog_queries.choices,
         "texts": texts_orders,
         "catalog_texts": texts_catalog,
