@@ -15,6 +15,9 @@ from portal.core.audit import ACTIONS
 from portal.core.i18n import languages, speaking
 from portal.core.places import country_names
 from portal.customers.texts import SEGMENT_NAMES
+from portal.directory import taxonomy
+from portal.directory import texts as directory
+from portal.leads import texts as leads
 from portal.relationships import texts as relationships
 
 FIELDS = {
@@ -32,11 +35,17 @@ FIELDS = {
     "billing_region": _l("Billing region"),
     "billing_street": _l("Billing street"),
     "body": _l("Text"),
+    "brought_in": _l("Brought in"),
+    "campaign_id": _l("Campaign ID"),
     "city": _l("City"),
     "company": _l("Company name"),
     "country": _l("Country"),
+    "crm_id": _l("CRM ID"),
     "customer": _l("Customer ID"),
+    "deal_name": _l("Deal name"),
+    "decline_reason": _l("Reason"),
     "delegated_administration": _l("Delegated administration"),
+    "description": _l("Description"),
     "district": _l("District"),
     "domain": _l("Domain"),
     "duration_days": _l("Duration in days"),
@@ -44,8 +53,15 @@ FIELDS = {
     "ends_at": _l("Ends"),
     "first_name": _l("First name"),
     "from": _l("From"),
+    "known_already": _l("Here already"),
+    "kind": _l("Who this is"),
     "language": _l("Language"),
     "last_name": _l("Last name"),
+    "latitude": _l("Latitude"),
+    "linkedin": _l("LinkedIn page"),
+    "location": _l("Location"),
+    "longitude": _l("Longitude"),
+    "loss_reason": _l("Reason"),
     "method": _l("Kind of request"),
     "name": _l("Name"),
     "notes": _l("Notes"),
@@ -55,13 +71,21 @@ FIELDS = {
     "person": _l("Person"),
     "phone": _l("Phone"),
     "postal_code": _l("Postal code"),
+    "profile_tags": _l("Tags"),
+    "provider": _l("Provider"),
+    "purchase_on": _l("Estimated purchase date"),
     "reason": _l("Reason"),
     "recipient": _l("Recipient"),
     "region": _l("Region"),
+    "removed": _l("Removed"),
     "replaced": _l("Replaced by a new one"),
+    "reseller": _l("Reseller"),
     "roles": _l("Roles"),
     "segment": _l("Segment"),
     "sessions": _l("Sessions ended"),
+    "sizes": _l("Target customers"),
+    "skills": _l("Skills"),
+    "source": _l("Source"),
     "state": _l("State"),
     "street": _l("Street"),
     "subject": _l("Subject"),
@@ -71,23 +95,45 @@ FIELDS = {
     "time_zone": _l("Time zone"),
     "to": lazy_pgettext("period", "To"),
     "user": _l("Person's key"),
+    "value": _l("Value"),
     "version": _l("Version"),
     "way": _l("Way of sending"),
+    "website": _l("Website"),
+    "wishes": _l("What the customer wants"),
     "words": _l("Words"),
+    "wrong": _l("Left out"),
 }
 VALUES: dict[Any, Any] = {
+    **leads.CODES,
+    **leads.STATE_NAMES,
     **accounts.ROLE_NAMES,
     **relationships.ROLE_NAMES,
     **relationships.STATE_NAMES,
     **relationships.DELEGATION_NAMES,
     **SEGMENT_NAMES,
+    **leads.SIZE_NAMES,
+    **directory.STATE_NAMES,
+    **{f"{kind}/{code}": name for kind, names in taxonomy.LISTS.items() for code, name in names.items()},
     "copy": _l("Copied"),
     "mail_program": _l("Own mail program"),
     "pending": _l("Pending"),
     "portal": _l("Sent by the portal"),
 }
 MOMENTS = {"ends_at"}
-CODED = {"country", "language", "roles", "segment", "state", "way"}  # keys whose values are codes, never somebody's words
+CODED = {
+    "country",
+    "decline_reason",
+    "kind",
+    "language",
+    "loss_reason",
+    "profile_tags",
+    "roles",
+    "segment",
+    "sizes",
+    "source",
+    "state",
+    "way",
+}  # keys whose values are codes, never somebody's words
 
 Moment = Callable[[datetime], str]
 

@@ -12,13 +12,14 @@ from portal.core import lists
 from portal.core.db import db
 from portal.core.lists import ListQuery, Page, Sort
 from portal.customers.models import Customer
+from portal.leads.models import Lead, LeadState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestPurpose, RequestState
 
 WINDOWS = (7, 30, 90)  # days
 MOST = 200  # lines of a page, and of one bulk step
 ASIDE = 50  # lines of what needs no step
-DELEGATION, REQUEST = "delegation", "request"
-KINDS = (DELEGATION, REQUEST)
+DELEGATION, REQUEST, LEAD = "delegation", "request", "lead"
+KINDS = (DELEGATION, REQUEST, LEAD)
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,24 @@ class Line:
         return f"{self.kind}:{self.public_id}"
 
     @property
+    def extendable(self) -> bool:
+        """Whether the one step does anything here: a lead wants an answer of its own."""
+        return self.kind != LEAD and self.waiting is None
+
+    @property
     def position(self) -> tuple[datetime, int]:
         """Its place among lines of every kind."""
         return self.due_at, self.id * len(KINDS) + KINDS.index(self.kind)
 
 
-def lapsing(query: ListQuery, *, at: datetime, days: int) -> Page:
-    """Delegations and requests that lapse within the days, MOST to a page."""
+def lapsing(query: ListQuery, *, at: datetime, days: int, requests: bool = True, leads: bool = True) -> Page:
+    """What lapses within the days, MOST to a page: delegations and requests, and leads, for whoever sees them."""
     lines = sorted(
-        [*_with_waiting(_delegations(query, at, days)), *_requests(query, at, days)],
+        [
+            *(_delegations(query, at, days) if requests else ()),
+            *(_requests(query, at, days) if requests else ()),
+            *(_leads(query, at, days) if leads else ()),
+        ],
         key=lambda line: line.position,
         reverse=query.last or query.before is not None,
     )
@@ -66,22 +76,15 @@ def outdated_agreements() -> list[Any]:
 
 
 def _delegations(query: ListQuery, at: datetime, days: int, *, extends_itself: bool = False) -> list[Line]:
-    D = DelegatedAdministration
+    D, R = DelegatedAdministration, RelationshipRequest
+    asked = sa.select(R.public_id).where(R.customer_id == D.customer_id, R.state == RequestState.SENT, R.purpose == RequestPurpose.EXTEND)
+    waiting = asked.order_by(R.id).limit(1).correlate(D).scalar_subquery()
     statement = (
-        sa.select(D.id, D.public_id, D.ends_at, Customer.name, Customer.public_id.label("customer_id"))
+        sa.select(D.id, D.public_id, D.ends_at, Customer.name, Customer.public_id.label("customer_id"), waiting.label("waiting"))
         .join(Customer, Customer.customer_id == D.customer_id)
         .where(D.state == DelegationState.ACTIVE, D.auto_extend.is_(extends_itself), D.ends_at > at, D.ends_at <= at + timedelta(days=days))
     )
     return [Line(DELEGATION, *row) for row in _rows(statement, query, Sort(D.ends_at, D.id), DELEGATION)]
-
-
-def _with_waiting(lines: list[Line]) -> list[Line]:
-    """The same lines, with the requests that ask to extend them."""
-    R = RelationshipRequest
-    asked = sa.select(Customer.public_id, R.public_id).join(Customer, Customer.customer_id == R.customer_id)
-    asked = asked.where(R.state == RequestState.SENT, R.purpose == RequestPurpose.EXTEND, Customer.public_id.in_([line.customer_id for line in lines]))
-    waiting: dict[UUID | None, UUID] = dict(db.session.execute(asked).all()) if lines else {}
-    return [replace(line, waiting=waiting.get(line.customer_id)) for line in lines]
 
 
 def _requests(query: ListQuery, at: datetime, days: int) -> list[Line]:
@@ -91,6 +94,13 @@ def _requests(query: ListQuery, at: datetime, days: int) -> list[Line]:
     )
     found = _rows(statement, query, Sort(R.expires_at, R.id), REQUEST)
     return [Line(REQUEST, row.id, row.public_id, row.expires_at, f"{row.organization} ({row.email})" if row.organization else row.email) for row in found]
+
+
+def _leads(query: ListQuery, at: datetime, days: int) -> list[Line]:
+    """Leads that wait for an answer (R54)."""
+    statement = sa.select(Lead.id, Lead.public_id, Lead.due_at, Lead.company)
+    statement = statement.where(Lead.state == LeadState.RECEIVED, Lead.due_at > at, Lead.due_at <= at + timedelta(days=days))
+    return [Line(LEAD, *row) for row in _rows(statement, query, Sort(Lead.due_at, Lead.id), LEAD)]
 
 
 def _rows(statement: Any, query: ListQuery, sort: Sort, kind: str) -> list[Any]:

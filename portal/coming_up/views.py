@@ -10,7 +10,7 @@ from portal.coming_up import queries, service
 from portal.core import clock, throttle
 from portal.core.access import Permission
 from portal.core.errors import Refused
-from portal.core.lists import ListQuery, Page
+from portal.core.lists import ListQuery
 from portal.core.pages import invalid, page
 from portal.core.routing import Feature
 
@@ -35,11 +35,11 @@ def create() -> ResponseReturnValue:
 
 
 def _shown() -> dict[str, Any]:
-    """What the page needs; lines of requests and delegated administration only for those who see requests."""
+    """What the page needs; lines of requests and delegated administration only for those who see requests, of leads for those who work them."""
     query = ListQuery.parse("/coming-up", request.args, sorts=["soonest"], filters={"days": [str(days) for days in queries.WINDOWS[:-1]]})
     days, at = int(query.filters.get("days", queries.WINDOWS[-1])), clock.now()
     sees_requests = g.actor.may(P.REQUEST_READ)
-    lines = queries.lapsing(query, at=at, days=days) if sees_requests else Page([])
+    lines = queries.lapsing(query, at=at, days=days, requests=sees_requests, leads=g.actor.may(P.LEAD_WORK))
     first = query.after is None and query.before is None and not query.last
     return {
         "query": query,
@@ -49,7 +49,7 @@ def _shown() -> dict[str, Any]:
         "extending": queries.extending_themselves(at=at, days=days) if sees_requests and first else [],
         "outdated": queries.outdated_agreements() if first else [],
         "most_aside": queries.ASIDE,
-        "may_extend": g.actor.may(P.REQUEST_SEND) and any(line.waiting is None for line in lines.rows),
+        "may_extend": g.actor.may(P.REQUEST_SEND) and any(line.extendable for line in lines.rows),
     }
 
 

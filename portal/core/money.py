@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal
 
 from babel import Locale, numbers
 from babel.core import get_global
@@ -46,11 +46,10 @@ def digits(currency: str) -> int:
 
 def parse(text: str, currency: str, locale: str) -> Money:
     """What a person typed, with the marks of either language: '1 234,50', '1,234.50', '1234.5'. ValueError for anything else."""
-    try:
-        minor = amount(text, locale).scaleb(digits(currency))
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if minor != minor.to_integral_value() or abs(minor) > MOST:
+    typed = amount(text, locale)
+    minor = typed.scaleb(digits(currency))
+    decimals = typed.as_tuple().exponent
+    if not isinstance(decimals, int) or -decimals > digits(currency) or minor > MOST:
         raise ValueError(text)
     return Money(int(minor), currency)
 

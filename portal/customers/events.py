@@ -1,7 +1,8 @@
-"""What the customer page asks the floors above."""
+"""What customer records ask the floors above."""
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from portal.core.access import Actor
 from portal.customers.models import Customer
@@ -21,3 +22,20 @@ class Panel:
 
     template: str
     context: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ResellersAsked:
+    """Which resellers does this provider work with, or did it (R41)? Subscribers answer with Resellers, in the order to show them."""
+
+    by: Actor
+
+
+@dataclass(frozen=True)
+class Reseller:
+    """`active`: may be named on a record now; a former one only stays where it stands (R42)."""
+
+    organization_id: int
+    public_id: UUID
+    name: str
+    active: bool

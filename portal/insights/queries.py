@@ -12,9 +12,11 @@ from portal.core.db import db
 from portal.core.lists import COUNTED_UP_TO
 from portal.core.outbox import Mail, MailState
 from portal.customers.models import Customer, RelationshipState
+from portal.leads.models import OPEN, Lead, LeadState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
 
 SOON = timedelta(days=30)
+TO_ANSWER = timedelta(days=3)
 LATELY = timedelta(days=14)
 LOOKED_THROUGH = 500
 SHOWN = 5
@@ -28,16 +30,21 @@ class Counts:
     pending: int | None
     waiting: int | None
     failed: int | None
+    leads: int | None
+    leads_due: int | None
 
 
-def counts(actor: Actor) -> Counts:
+def counts(actor: Actor, at: datetime) -> Counts:
     """All in one statement."""
-    statement = _counts(*(actor.may(permission) for permission in (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ)))
-    return Counts(**db.session.execute(statement, {"organization": actor.organization_id}).one()._asdict())
+    statement = _counts(*(actor.may(permission) for permission in _COUNTED))
+    return Counts(**db.session.execute(statement, {"organization": actor.organization_id, "soon": at + TO_ANSWER}).one()._asdict())
+
+
+_COUNTED = (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ, Permission.LEAD_WORK)
 
 
 @functools.cache
-def _counts(customers: bool, requests: bool, outbox: bool) -> sa.Select:
+def _counts(customers: bool, requests: bool, outbox: bool, leads: bool) -> sa.Select:
     """Built once for each set of permissions."""
     R = RelationshipRequest
     latest = sa.select(Mail.state).where(Mail.organization_id == sa.bindparam("organization")).order_by(Mail.id.desc()).limit(LOOKED_THROUGH).subquery()
@@ -46,6 +53,8 @@ def _counts(customers: bool, requests: bool, outbox: bool) -> sa.Select:
         "pending": (customers, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
         "waiting": (requests, sa.select(R.id).where(R.state == RequestState.SENT)),
         "failed": (outbox, sa.select(latest.c.state).where(latest.c.state == MailState.FAILED)),
+        "leads": (leads, sa.select(Lead.id).where(Lead.state.in_(OPEN))),
+        "leads_due": (leads, sa.select(Lead.id).where(Lead.state == LeadState.RECEIVED, Lead.due_at <= sa.bindparam("soon", type_=Lead.due_at.type))),
     }
     return sa.select(*((_capped(rows) if shown else sa.null()).label(name) for name, (shown, rows) in counted.items()))
 
