@@ -91,8 +91,5 @@ def load(number: int) -> UUID:
         connection.execute(sa.insert(Customer.__table__), customers)
         connection.execute(sa.insert(CustomerTag.__table__), tags)
     db.session.commit()
-    if db.engine.dialect.name == "postgresql":
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as fresh:
-            fresh.exec_driver_sql("VACUUM ANALYZE")
     assert middle is not None and author
     return middle
