@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from bench import data
+from bench import data, directory, leads
 from portal import cli, create_app, demo
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, scoped
@@ -31,6 +31,7 @@ ENGINES = os.environ.get("BENCH_ENGINES", "sqlite,postgres").split(",")
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 REQUESTS = 40
 PASSWORD = "demo portal 2026"
+PROFILES, LEADS = 50_000, 100_000  # beside the largest number of customers
 PEOPLE = ["admin", "users", "billing", "agent", "sales", "helpdesk"]
 Rows = list[dict[str, object]]
 
@@ -61,7 +62,10 @@ def measured(engine: str, size: int) -> Rows:
             db.session.commit()
             partner = demo._organization(demo.ATELIER).id
             middle = data.load(size)
+            made = directory.load(PROFILES) if size == max(SIZES) else None
+            leads.load(LEADS if made else 0)
             sold = data.load_subscriptions(partner, size, 5 * size)
+            analyse()
         db.session.remove()
         db.engine.dispose()
     environment = os.environ | {
@@ -98,7 +102,12 @@ def measured(engine: str, size: int) -> Rows:
         for client, person in zip(clients, PEOPLE, strict=True):
             client.sign_in(f"{person}@atelier-nuage.example")
         client = clients[0]
-        rows = compare(clients, Client(bare), portal.pid, yardstick.pid, middle, sold)
+        rows = compare(clients, Client(bare), portal.pid, yardstick.pid, customer_cases(middle))
+        rows += compare([clients[0], *clients[2:]], Client(bare), portal.pid, yardstick.pid, subscription_cases(sold))[:-1]  # a user management admin sees none
+        if made:
+            visitors = [Client(ours, address=f"127.0.0.{number}") for number in range(2, 8)]
+            rows += compare(visitors, Client(bare), portal.pid, yardstick.pid, {name: (url, {}) for name, url in directory.cases(made).items()})[:-1]
+            rows += compare([clients[0], clients[PEOPLE.index("sales")]], Client(bare), portal.pid, yardstick.pid, LEAD_CASES)[:-1]
         rows += throughput(client, bare)
         rows.append(exported(client, size, portal.pid))
     finally:
@@ -111,21 +120,38 @@ def measured(engine: str, size: int) -> Rows:
     return [{"engine": engine, "customers": size, **row} for row in rows]
 
 
-def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: int, middle: object, sold: dict[str, UUID]) -> Rows:
-    """Medians of interleaved rounds; the ratio is of medians, in wall and in CPU time."""
-    fragment = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "div#results"}
-    cases: dict[str, tuple[str, dict[str, str]]] = {
+def analyse() -> None:
+    """What PostgreSQL does by itself after a while."""
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as fresh:
+            fresh.exec_driver_sql("VACUUM ANALYZE")
+
+
+FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "div#results"}
+LEAD_CASES: dict[str, tuple[str, dict[str, str]]] = {
+    "leads, first page": ("/leads", {}),
+    "leads, last page": ("/leads?last=1", {}),
+    "leads, one stage": ("/leads?state=received", {}),
+    "leads, search, common (moreau)": ("/leads?q=moreau", FRAGMENT),
+    "leads, search, rare (zymotechnik)": ("/leads?q=zymotechnik", FRAGMENT),
+    "leads, search, none (tionelx)": ("/leads?q=tionelx", FRAGMENT),
+    "leads, board": ("/leads/board", {}),
+}
+
+
+def customer_cases(middle: object) -> dict[str, tuple[str, dict[str, str]]]:
+    return {
         "list, first page": ("/customers", {}),
-        "list, first page, fragment": ("/customers", fragment),
+        "list, first page, fragment": ("/customers", FRAGMENT),
         "list, last page": ("/customers?last=1", {}),
         "list, pending only": ("/customers?state=pending", {}),
-        "search, common (moreau)": ("/customers?q=moreau", fragment),
-        "search, rare (zymotechnik)": ("/customers?q=zymotechnik", fragment),
-        "search, two words": ("/customers?q=atelier+vidal", fragment),
-        "search, two letters (mo)": ("/customers?q=mo", fragment),
-        "search, one letter (z)": ("/customers?q=z", fragment),
-        "search, none (tionelx)": ("/customers?q=tionelx", fragment),
-        "search, none in common parts (moreaudelacroix)": ("/customers?q=moreaudelacroix", fragment),
+        "search, common (moreau)": ("/customers?q=moreau", FRAGMENT),
+        "search, rare (zymotechnik)": ("/customers?q=zymotechnik", FRAGMENT),
+        "search, two words": ("/customers?q=atelier+vidal", FRAGMENT),
+        "search, two letters (mo)": ("/customers?q=mo", FRAGMENT),
+        "search, one letter (z)": ("/customers?q=z", FRAGMENT),
+        "search, none (tionelx)": ("/customers?q=tionelx", FRAGMENT),
+        "search, none in common parts (moreaudelacroix)": ("/customers?q=moreaudelacroix", FRAGMENT),
         "customer page": (f"/customers/{middle}", {}),
         "customer account": (f"/customers/{middle}/account", {}),
         "add a customer, form": ("/customers/new", {}),
@@ -134,8 +160,11 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
         "home": ("/", {}),
         "coming up": ("/coming-up", {}),
     }
+
+
+def subscription_cases(sold: dict[str, UUID]) -> dict[str, tuple[str, dict[str, str]]]:
     subscriptions = f"/customers/{sold['customer']}/subscriptions"
-    cases |= {
+    return {
         "subscriptions of a customer": (subscriptions, {}),
         "subscription": (f"{subscriptions}/{sold['subscription']}", {}),
         "subscriptions, first page": ("/subscriptions", {}),
@@ -143,14 +172,18 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
         "subscriptions, suspended": ("/subscriptions?state=suspended", {}),
         "subscriptions, renewing": ("/subscriptions?renewing=1", {}),
         "subscriptions, trials": ("/subscriptions?trials=1", {}),
-        "search in subscriptions, product (cloud)": ("/subscriptions?q=cloud", fragment),
-        "search in subscriptions, customer (moreau)": ("/subscriptions?q=moreau", fragment),
-        "search in subscriptions, both (moreau cloud)": ("/subscriptions?q=moreau+cloud", fragment),
-        "search in subscriptions, rare (zymotechnik)": ("/subscriptions?q=zymotechnik", fragment),
-        "search in subscriptions, two letters (mo)": ("/subscriptions?q=mo", fragment),
-        "search in subscriptions, none (tionelx)": ("/subscriptions?q=tionelx", fragment),
+        "search in subscriptions, product (cloud)": ("/subscriptions?q=cloud", FRAGMENT),
+        "search in subscriptions, customer (moreau)": ("/subscriptions?q=moreau", FRAGMENT),
+        "search in subscriptions, both (moreau cloud)": ("/subscriptions?q=moreau+cloud", FRAGMENT),
+        "search in subscriptions, rare (zymotechnik)": ("/subscriptions?q=zymotechnik", FRAGMENT),
+        "search in subscriptions, two letters (mo)": ("/subscriptions?q=mo", FRAGMENT),
+        "search in subscriptions, none (tionelx)": ("/subscriptions?q=tionelx", FRAGMENT),
     }
-    turn, sellers = itertools.cycle(clients[1:]), itertools.cycle(clients[2:])  # a user management admin sees no subscriptions
+
+
+def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: int, cases: dict[str, tuple[str, dict[str, str]]]) -> Rows:
+    """Medians of interleaved rounds; the ratio is of medians, in wall and in CPU time."""
+    turn = itertools.cycle(clients[1:])
     for path, headers in cases.values():
         clients[0].get(path, headers)
     bare.get("/", {})
@@ -159,8 +192,7 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
     for _ in range(ROUNDS):
         timed(bare_pid, lambda: bare.get("/", {}), wall["bare"], cpu["bare"])
         for name, (path, headers) in cases.items():
-            several = sellers if "subscriptions" in name else turn
-            client = next(several) if name.startswith("search") else clients[0]  # a person's searches are limited
+            client = next(turn) if "q=" in path or name.startswith("directory") else clients[0]  # a person's searches are limited
             timed(portal_pid, lambda path=path, headers=headers, client=client: client.get(path, headers), wall[name], cpu[name])
     base_wall, base_cpu = statistics.median(wall["bare"]), statistics.median(cpu["bare"])
     return [
@@ -232,9 +264,9 @@ def exported(client: "Client", size: int, pid: int) -> dict[str, object]:
 class Client:
     """One connection, kept open; understands cookies and nothing else."""
 
-    def __init__(self, port: int, cookie: str = "") -> None:
+    def __init__(self, port: int, cookie: str = "", *, address: str = "127.0.0.1") -> None:
         self.port, self.cookie = port, cookie
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(address, 0))
         self.connection.connect()
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

@@ -107,7 +107,6 @@ def load(number: int) -> UUID:
         connection.execute(sa.insert(Customer.__table__), customers)
         connection.execute(sa.insert(CustomerTag.__table__), tags)
     db.session.commit()
-    _vacuum()
     assert middle is not None and author
     return middle
 
@@ -176,7 +175,6 @@ def load_subscriptions(partner_id: int, customers: int, count: int) -> dict[str,
         for model, made in rows.items():
             connection.execute(sa.insert(model.__table__), made)
     db.session.commit()
-    _vacuum()
     return middle
 
 
@@ -232,9 +230,3 @@ def _subscription(
         "suspended_with_base": False, "due_on": ends_on, "turns_on": turns_on, "remind_on": turns_on - timedelta(days=30) if live else None,
         "support_contact_id": owner["partner_id"], "version": 1,
     }  # fmt: skip
-
-
-def _vacuum() -> None:
-    if db.engine.dialect.name == "postgresql":
-        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as fresh:
-            fresh.exec_driver_sql("VACUUM ANALYZE")

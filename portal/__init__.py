@@ -30,6 +30,8 @@ VIEWS = (
     "portal.relationships.views_ending",
     "portal.relationships.views_directory",
     "portal.relationships.views_connect",
+    "portal.relationships.views_partnerships",
+    "portal.relationships.views_partnership_links",
     "portal.relationships.views_my",
     "portal.subscriptions.views",
     "portal.subscriptions.views_changes",
@@ -40,13 +42,36 @@ VIEWS = (
     "portal.subscriptions.views_catalog_files",
     "portal.onboarding.views",
     "portal.onboarding.views_subscriptions",
+    "portal.leads.views",
+    "portal.leads.views_answers",
+    "portal.leads.views_new",
+    "portal.leads.views_import",
+    "portal.leads.views_referrals",
+    "portal.leads.views_figures",
+    "portal.leads.views_conversion",
+    "portal.directory.views",
+    "portal.directory.views_inquiries",
+    "portal.directory.views_profiles",
+    "portal.directory.views_locations",
+    "portal.directory.views_logos",
     "portal.coming_up.views",
     "portal.activity.views",
     "portal.activity.views_my",
     "portal.insights.views",
 )
 # Modules that only subscribe to events or register jobs.
-SUBSCRIBERS = ("portal.accounts.jobs", "portal.relationships.jobs", "portal.subscriptions.jobs", "portal.subscriptions.subscribers", "portal.subscriptions.panels", "portal.onboarding.jobs")
+SUBSCRIBERS = (
+    "portal.accounts.jobs",
+    "portal.relationships.jobs",
+    "portal.subscriptions.jobs",
+    "portal.subscriptions.subscribers",
+    "portal.subscriptions.panels",
+    "portal.onboarding.jobs",
+    "portal.leads.jobs",
+    "portal.leads.conversion",
+    "portal.directory.jobs",
+    "portal.directory.referrals",
+)
 
 
 def create_app(settings: config.Settings | None = None) -> Flask:
@@ -84,6 +109,8 @@ def create_app(settings: config.Settings | None = None) -> Flask:
         app.register_blueprint(module.feature)
         if hasattr(module, "my_feature"):  # the same pages on the customer's side
             app.register_blueprint(module.my_feature)
+        if hasattr(module, "engines"):  # what search engines ask for at the top
+            app.register_blueprint(module.engines)
     app.register_blueprint(health.feature)
     jobs.init_app(app, settings)
     app.extensions["navigation"] = navigation

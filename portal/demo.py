@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
 import sqlalchemy as sa
+from PIL import Image, ImageDraw
 
 from portal.accounts import passwords
 from portal.accounts import service as accounts
@@ -16,16 +19,38 @@ from portal.agreements.models import AgreementText
 from portal.agreements.service import AttestationEntry
 from portal.core import clock
 from portal.core.access import PORTAL, Actor, Cloud, PartnerType, Role, Side, permissions_of
-from portal.core.db import db
+from portal.core.db import db, uuid7
 from portal.core.money import Money
 from portal.core.outbox import Mail, MailState
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, CustomerTag, RelationshipState, Segment
-from portal.customers.service import enter_record
-from portal.relationships import answers, delegation, ending
+from portal.customers.service import edition, enter_record
+from portal.directory import logos
+from portal.directory import service as directory
+from portal.directory.service import AboutEntry, LocationEntry
+from portal.leads import conversion, referrals
+from portal.leads import service as leads
+from portal.leads.models import CompanySize, DeclineReason, Lead, LeadSource, LeadState, LossReason, PersonKind
+from portal.leads.referrals import ReferralEntry
+from portal.leads.service import DealEntry, DeclineEntry, LossEntry, NewLead, PersonEntry, WinEntry
+from portal.onboarding import service as onboarding
+from portal.onboarding.service import AccountEntry
+from portal.relationships import answers, delegation, ending, partnerships
 from portal.relationships import service as relationships
-from portal.relationships.models import AdminRole, DelegatedAdministration, RelationshipRequest, RequestPurpose, RequestState, SendingWay
+from portal.relationships.models import (
+    AdminRole,
+    DelegatedAdministration,
+    Partnership,
+    PartnershipState,
+    RelationshipRequest,
+    RequestPurpose,
+    RequestState,
+    SendingWay,
+)
+from portal.relationships.partnerships import PartnershipEntry
 from portal.relationships.service import RequestEntry
+from portal.relationships.states import PARTNERSHIP
+from portal.relationships.texts import draft_partnership
 from portal.subscriptions import catalog
 from portal.subscriptions.catalog import OfferEntry
 from portal.subscriptions.models import Offer
@@ -147,7 +172,7 @@ _OFFERS = [
 _INSTANCES = {"B2 (2 vCPU, 8 GiB)": 290, "D4 (4 vCPU, 16 GiB)": 980, "D8 (8 vCPU, 32 GiB)": 1960, "E8 (8 vCPU, 64 GiB)": 2580, "F16 (16 vCPU, 32 GiB)": 3720, "N6 (6 vCPU, 1 GPU)": 6900}  # fmt: skip
 
 _LANGUAGES = {"FR": "fr", "BE": "fr", "CH": "fr"}
-_REGIONS = {"IT": {"Torino": "TO", "Trieste": "TS"}, "ES": {"Madrid": "M", "Valencia": "V"}}
+_REGIONS = {"IT": {"Genova": "GE", "Torino": "TO", "Trieste": "TS"}, "ES": {"Madrid": "M", "Valencia": "V"}}
 _PEOPLE = [
     "Camille Renard",
     "Jonas Keller",
@@ -160,6 +185,66 @@ _PEOPLE = [
     "Manon Fabre",
     "Pieter Maes",
 ]
+# Companies that ask or were met somewhere: company, domain, country, city, who asks.
+_PROSPECTS = [
+    ("Ébénisterie Vauclair", "ebenisterie-vauclair.example", "FR", "Angers", "Delphine Vauclair"), ("Laiterie des Aravis", "laiterie-aravis.example", "FR", "Annecy", "Rémi Blanchet"),
+    ("Kunstgießerei Haller", "kunstgiesserei-haller.example", "DE", "München", "Anneliese Haller"), ("Orfebrería Salazar", "orfebreria-salazar.example", "ES", "Córdoba", "Joaquín Salazar"),
+    ("Vetreria Lagunare", "vetreria-lagunare.example", "IT", "Venezia", "Tommaso Zanella"), ("Zeilmakerij Van Dam", "zeilmakerij-vandam.example", "NL", "Enkhuizen", "Femke van Dam"),
+    ("Clinique des Tilleuls", "clinique-tilleuls.example", "FR", "Dijon", "Mathilde Royer"), ("Conserverie Belle-Île", "conserverie-belleile.example", "FR", "Lorient", "Ronan Le Port"),
+    ("Papierfabrik Eschenbach", "papierfabrik-eschenbach.example", "DE", "Nürnberg", "Konrad Eschenbach"), ("Brasserie du Canal", "brasserie-canal.example", "BE", "Namur", "Quentin Delvaux"),
+    ("Horlogerie Matthey", "horlogerie-matthey.example", "CH", "Neuchâtel", "Sylvie Matthey"), ("Tessitura Brunelli", "tessitura-brunelli.example", "IT", "Prato", "Chiara Brunelli"),
+    ("Cotswold Saddlery", "cotswold-saddlery.example", "GB", "Cheltenham", "Imogen Pryce"), ("Viveros Almendral", "viveros-almendral.example", "ES", "Murcia", "Rocío Almendral"),
+    ("Miellerie du Ventoux", "miellerie-ventoux.example", "FR", "Carpentras", "Bruno Estève"), ("Lycée Jeanne-Barret", "lycee-jeanne-barret.example", "FR", "Nantes", "Philippe Aubert"),
+    ("Schiffswerft Petersen", "schiffswerft-petersen.example", "DE", "Flensburg", "Hauke Petersen"), ("Galerie Perspective", "galerie-perspective.example", "FR", "Paris", "Éléonore Vidal"),
+    ("Steenbakkerij Mertens", "steenbakkerij-mertens.example", "BE", "Gent", "Lieve Mertens"), ("Coopérative du Léon", "cooperative-leon.example", "FR", "Morlaix", "Annick Abgrall"),
+    ("Fonderie de Cloches Paccaud", "cloches-paccaud.example", "CH", "Lausanne", "Gaspard Paccaud"), ("Cartiera Valdarno", "cartiera-valdarno.example", "IT", "Arezzo", "Lorenzo Bandini"),
+    ("Hôtel des Remparts", "hotel-remparts.example", "FR", "Saint-Malo", "Océane Leroux"), ("Vingård Fjordview", "fjordview.example", "DK", "Aarhus", "Søren Dahl"),
+    ("Orgelbau Wiesner", "orgelbau-wiesner.example", "AT", "Linz", "Magdalena Wiesner"), ("Confiserie Lachaume", "confiserie-lachaume.example", "FR", "Clermont-Ferrand", "Étienne Lachaume"),
+    ("Atelier de Lutherie Marchal", "lutherie-marchal.example", "FR", "Mirecourt", "Judith Marchal"), ("Pastelaria Ribeira", "pastelaria-ribeira.example", "PT", "Porto", "Duarte Nogueira"),
+    ("Savonnerie du Soleil", "savonnerie-soleil.example", "FR", "Marseille", "Farid Benali"), ("Tuchfabrik Lausitz", "tuchfabrik-lausitz.example", "DE", "Cottbus", "Jördis Nowak"),
+    ("Transports Kervella", "transports-kervella.example", "FR", "Brest", "Goulven Kervella"), ("Bibliotheek De Zwaan", "dezwaan.example", "NL", "Zwolle", "Marit Zwaan"),
+    ("Distillerie Hautecombe", "distillerie-hautecombe.example", "FR", "Chambéry", "Agathe Pernod"), ("Talleres Ormaechea", "talleres-ormaechea.example", "ES", "Bilbao", "Iker Ormaechea"),
+    ("Cabinet Fournel Architectes", "fournel-architectes.example", "FR", "Lyon", "Benoît Fournel"), ("Uhrenmanufaktur Rhön", "uhren-rhoen.example", "DE", "Fulda", "Birgit Sauer"),
+    ("Pêcheries d'Étaples", "pecheries-etaples.example", "FR", "Étaples", "Noémie Caloin"), ("Musée de la Dentelle", "musee-dentelle.example", "FR", "Calais", "Hervé Dubrulle"),
+    ("Frantoio San Rocco", "frantoio-sanrocco.example", "IT", "Imperia", "Elisa Ramoino"), ("Imprimerie du Marais", "imprimerie-marais.example", "FR", "La Rochelle", "Sabine Chauvet"),
+]  # fmt: skip
+_WISHES = [
+    "We want to leave our two servers behind before the lease ends and need somebody who moves files and mail for 35 people.",
+    "Looking for licences with support in our language, and training for the workshop.",
+    "Our present supplier answers too slowly. We would like an offer for 60 seats, backup included.",
+    "We open a second site in spring and need mail, telephony and a shared calendar there.",
+    "Please advise us how to protect our accounts; we had an incident last month.",
+]
+# Whose profile, country, name, what it says, LinkedIn, industries, products, services, skills, sizes, colour of the logo, days since the last change, what follows
+# ("draft", "publish", "take_back" or "change"), and its locations: name, street, postal code, city, telephone, latitude, longitude.
+_PROFILES = [
+    ("referrals@atelier-nuage.example", "FR", "Atelier Nuage", ("Nous accompagnons les entreprises de l'Ouest vers le cloud depuis 2011 : messagerie, fichiers, téléphonie et sauvegarde, "
+     "sans interrompre le travail.\n\nUn premier échange sur place est gratuit. Ensuite, une seule personne suit votre projet du devis à la formation, et notre support répond en moins d'une heure."),
+     "https://www.linkedin.com/company/atelier-nuage", ["retail", "trades", "education", "health"], ["office", "backup", "telephony", "security"], ["migration", "helpdesk", "managed_services", "adoption"],
+     ["Power BI", "Intune", "Reprise d'activité"], ["1-9", "10-49", "50-249"], "#2456a6", 20, "publish", [
+         ("Siège", "14 rue des Carmes", "44000", "Nantes", "+33 2 40 35 11 20", 47.215926, -1.552612),
+         ("Agence", "22 quai Duguay-Trouin", "35000", "Rennes", "+33 2 99 30 44 18", 48.109845, -1.682901),
+         ("Agence", "9 rue Bressigny", "49100", "Angers", "+33 2 41 20 17 65", 47.466402, -0.545371)]),
+    ("referrals@atelier-nuage.example", "BE", "Atelier Nuage Belgique", ("Our team in Brussels moves associations and public bodies to the cloud, in French, Dutch and English.\n\n"
+     "We know the rules for public tenders and for data that must stay in Europe."), "", ["associations", "public"], ["office", "identity", "storage"], ["migration", "compliance", "consulting"],
+     ["Nederlands", "Marchés publics"], ["10-49", "50-249", "250-999"], "#2456a6", 45, "publish", [("", "Rue du Page 61", "1050", "Bruxelles", "+32 2 537 12 40", 50.824781, 4.360127)]),
+    ("referrals@atelier-nuage.example", "CH", "Atelier Nuage Suisse", "Bientôt à Genève.", "", [], ["office"], [], [], [], "", 2, "draft", []),
+    ("admin@studio-cumulus.example", "FR", "Studio Cumulus", ("Des applications sur mesure et les données qui vont avec : nous concevons, développons et exploitons.\n\n"
+     "Viticulture, agroalimentaire, industrie : nous connaissons vos métiers et vos saisons."), "https://www.linkedin.com/company/studio-cumulus", ["agriculture", "manufacturing", "retail"],
+     ["ai", "analytics", "containers", "database", "developer_tools"], ["application_development", "architecture", "integration"], ["Python", "Terraform", "Traçabilité"], ["50-249", "250-999"],
+     "#b3541e", 90, "change", [("", "27 rue Sainte-Catherine", "33000", "Bordeaux", "+33 5 56 44 80 31", 44.839215, -0.574088)]),
+    ("admin@grossiste-azur.example", "FR", "Grossiste Azur", ("Distributeur cloud pour les revendeurs du Sud : catalogue, facturation, avant-vente et support de niveau 2.\n\n"
+     "Plus de quatre-vingts revendeurs nous font confiance entre Nice et Perpignan."), "https://www.linkedin.com/company/grossiste-azur", ["telecommunications", "software"],
+     ["office", "servers", "security", "backup", "identity"], ["licensing", "support", "architecture"], ["Avant-vente", "Marque blanche"], ["10-49", "50-249", "250-999", "1000+"], "#0b7a75", 60, "publish", [
+         ("Siège", "8 quai Rauba Capeu", "06300", "Nice", "+33 4 93 55 10 07", 43.694861, 7.279743),
+         ("Entrepôt et formation", "115 rue de la République", "13002", "Marseille", "+33 4 91 90 62 14", 43.303417, 5.367981)]),
+    ("admin@grossiste-azur.example", "IT", "Grossiste Azur Italia", "Distribuzione cloud per i rivenditori della Liguria.", "", ["software"], ["office", "servers"], ["licensing"], [], ["10-49"], "#0b7a75", 120,
+     "take_back", [("", "Via XX Settembre 32", "16121", "Genova", "+39 010 561 248", 44.405318, 8.939702)]),
+    ("admin@relais-breton.example", "FR", "Relais Breton", "L'informatique de proximité pour les artisans, les commerces et les pêcheurs de Bretagne.\n\nNous passons vous voir, nous installons, nous expliquons.",
+     "", ["trades", "retail", "agriculture", "hospitality"], ["office", "mail_calendar", "device_management"], ["helpdesk", "deployment", "adoption"], ["Brezhoneg"], ["1-9", "10-49"], "#3a3f8f", 215, "publish", [
+         ("", "3 place du Parlement", "35000", "Rennes", "+33 2 99 79 26 03", 48.112437, -1.677629),
+         ("Atelier du port", "18 quai Carnot", "29900", "Concarneau", "+33 2 98 97 05 52", 47.871884, -3.915209)]),
+]  # fmt: skip
 _TAGS = ["VIP", "renewal 2027", "education offer", "migrated", "needs training", "monthly call"]
 
 
@@ -172,6 +257,10 @@ def load(password: str) -> bool:
     _many_customers(at)
     _catalog(at)
     _answers(at)
+    _partnerships(at)
+    _leads(at)
+    _referred_leads(at)
+    _profiles(at)
     db.session.commit()
     return True
 
@@ -202,6 +291,7 @@ def load_organizations(password: str, *, at: datetime) -> None:
             at=founded + timedelta(days=10),
         )
         db.session.add(CustomerTag(partner_id=atelier.id, record_id=customer.id, tag="VIP"))
+    _partners(_organization("relais-breton.example"), "admin@relais-breton.example", at=founded + timedelta(days=20))
 
 
 def actor(email: str) -> Actor:
@@ -364,6 +454,198 @@ def _answers(at: datetime) -> None:
         mail.state, mail.attempts = state, 1
         mail.sent_at = mail.created_at + timedelta(seconds=4) if state is MailState.SENT else None
         mail.error = "550 5.1.1 no such user here" if state is MailState.FAILED else None
+
+
+def _partners(reseller: Organization, accepted_by: str, *, at: datetime) -> Partnership:
+    """An active partnership of Grossiste Azur, from before the mail of this world begins."""
+    provider, partner = actor("admin@grossiste-azur.example"), actor(accepted_by)
+    with scoped(EVERYTHING):
+        row = Partnership(
+            partner_id=provider.organization_id, reseller_id=reseller.id, state=PartnershipState.SENT, state_at=at, email=accepted_by,
+            organization=reseller.name, language="fr", subject="Partenariat", body="{link}\n", sent_at=at - timedelta(days=2), expires_at=at + timedelta(days=28),
+            answered_at=at, answered_by=f"{partner.name} <{partner.email}>", author_id=provider.user_id, author_name=provider.name, author_email=provider.email,
+        )  # fmt: skip
+        db.session.add(row)
+        db.session.flush()
+        details = {"provider": provider.organization_name, "reseller": reseller.name, "accepted_by": accepted_by}
+        PARTNERSHIP.apply(row, "accept", by=partner, at=at, seen_by=(provider.organization_id, reseller.id), details=details)
+        db.session.flush()
+    return row
+
+
+def _partnerships(at: datetime) -> None:
+    """A shared customer; requests for a partnership that wait, were declined and withdrawn; one that ended; an invitation for two at once."""
+    provider, reseller = actor("admin@grossiste-azur.example"), actor("sales@relais-breton.example")
+    escale = accounts.create_organization(
+        name="Escale Numérique", domain="escale-numerique.example", side=Side.PARTNER, partner_type=PartnerType.INDIRECT_RESELLER, country="FR", by=PORTAL,
+        at=at - timedelta(days=300), street="11 quai de la Fosse", postal_code="44000", city="Nantes",
+    )  # fmt: skip
+    _user(escale, "admin@escale-numerique.example", "Corentin Mahé", Role.GLOBAL_ADMIN, "", at=at - timedelta(days=300))
+    db.session.flush()
+    former = _partners(escale, "admin@escale-numerique.example", at=at - timedelta(days=200))
+    partnerships.end(former, reason="Moved to another distributor.", by=actor("admin@escale-numerique.example"), at=at - timedelta(days=25))
+    with scoped(Scope(partner_id=provider.organization_id)):
+        for domain in ("pecherie-marec.example", "hotel-des-dunes.example"):  # the reseller's own customer, and one that is not
+            enter_record(
+                _organization(domain), partner_id=provider.organization_id or 0, state=RelationshipState.ACTIVE, by=provider, at=at - timedelta(days=18),
+                email=f"contact@{domain}", language="fr", reseller_id=reseller.organization_id,
+            )  # fmt: skip
+        sent = {}
+        for address, company, days in (
+            ("direction@cap-nuage.example", "Cap Nuage", 4),
+            ("contact@tribord-conseil.example", "Tribord Conseil", 20),
+            ("bonjour@ajoncs.example", "Ajoncs Informatique", 33),
+            ("achats@vent-douest.example", "Vent d'Ouest", 9),
+        ):
+            subject, body = draft_partnership(language="fr", provider=provider.organization_name, author=provider.name)
+            entry = PartnershipEntry(address, company, "fr", subject, body)
+            sent[company] = partnerships.request_partnership(entry, by=provider, at=at - timedelta(days=days))
+        partnerships.decline(
+            sent["Tribord Conseil"], reason="We work with one distributor only.", by=Actor(user_id=None, name="Tribord Conseil"), at=at - timedelta(days=19)
+        )
+        partnerships.revoke(sent["Vent d'Ouest"], by=provider, at=at - timedelta(days=8))
+    with scoped(Scope(partner_id=reseller.organization_id)):
+        joint = RequestEntry(
+            "mairie@ile-aux-ajoncs.example", "Île-aux-Ajoncs", "fr", False, provider=str(provider.organization_public_id)
+        )  # one link, one acceptance, both relationships
+        request = relationships.draft_request(joint, by=reseller, at=at - timedelta(days=2))
+        relationships.send_request(request, way=SendingWay.PORTAL, by=reseller, at=at - timedelta(days=2))
+    partnerships.expire(at=at)
+
+
+def _leads(at: datetime) -> None:
+    """Leads of Atelier Nuage of every source and in every stage, urgent ones fresh and past their 72 hours; a few of other partners."""
+    dice = random.Random(7)  # noqa: S311  (the same world every time)
+    sales, agent = actor("sales@atelier-nuage.example"), actor("referrals@atelier-nuage.example")
+    partner_id = sales.organization_id or 0
+    fates = ["received", "accepted", "won", "declined", "received", "lost", "accepted", "expired"]
+    fresh = iter([2, 9, 30, 50, 70, 90, 120, 170, 220, 310])  # hours ago
+    plan = []
+    for number, prospect in enumerate(_PROSPECTS[:38]):
+        fate = fates[number % len(fates)]
+        age = timedelta(hours=next(fresh)) if fate == "received" else timedelta(days=dice.randint(20, 200), hours=dice.randint(0, 23))
+        source = [LeadSource.INQUIRY, LeadSource.INQUIRY, LeadSource.SALES_QUALIFIED, LeadSource.MARKETING_QUALIFIED][(number // 2) % 4]
+        plan.append((at - age, fate, source, number, prospect))
+    with scoped(Scope(partner_id=partner_id)):
+        for when, fate, source, number, prospect in sorted(plan):
+            entry = _prospect(prospect, wants_contact=source is LeadSource.INQUIRY and number % 4 != 1, message=dice.choice(_WISHES))
+            lead = leads.receive_lead(entry, partner_id=partner_id, source=source, by=PORTAL if source is LeadSource.INQUIRY else sales, at=when)
+            if fate not in ("received", "expired"):
+                _work(lead, fate, dice, by=dice.choice([sales, agent]), answered=when + timedelta(hours=dice.randint(3, 200)))
+            if number % 5 == 0:
+                leads.set_favorite(lead, True, by=sales)
+            if fate == "expired":
+                leads.expire_leads(at=lead.due_at + timedelta(minutes=3))
+    azur, breton, cumulus = actor("sales@grossiste-azur.example"), actor("sales@relais-breton.example"), actor("admin@studio-cumulus.example")
+    for number, owner, prospect in ((5, cumulus, _PROSPECTS[38]), (1, breton, _PROSPECTS[39])):
+        leads.receive_lead(
+            _prospect(prospect, message=_WISHES[0]), partner_id=owner.organization_id or 0, source=LeadSource.INQUIRY, by=PORTAL, at=at - timedelta(days=number)
+        )
+    for number, company in ((3, "Chantier Naval Cornouaille"), (11, "Abattoirs de Guer")):
+        met = NewLead(company, "FR", "Youenn", "Le Dantec", f"contact@{_slug(company)}.example", domain=f"{_slug(company)}.example", language="fr")
+        sent = at - timedelta(days=number)
+        lead = leads.receive_lead(
+            met, partner_id=breton.organization_id or 0, source=LeadSource.SALES_QUALIFIED, by=azur, at=sent, referrer_id=azur.organization_id
+        )
+        if number > 10:
+            with scoped(Scope(partner_id=breton.organization_id)):
+                _work(lead, "accepted", dice, by=breton, answered=sent + timedelta(days=2))
+
+
+def _referred_leads(at: datetime) -> None:
+    """Grossiste Azur refers two leads to Relais Breton, which wins one; won leads of Atelier Nuage become customers in both ways."""
+    azur, breton, sales = actor("sales@grossiste-azur.example"), actor("sales@relais-breton.example"), actor("sales@atelier-nuage.example")
+    reseller = str(_organization("relais-breton.example").public_id)
+    for company, days, note in (("Cidrerie du Blavet", 21, "They know you already."), ("Menuiserie Kervella", 4, "")):
+        when = at - timedelta(days=days)
+        asked = NewLead(
+            company, "FR", "Maëlle", "Quéré", f"contact@{_slug(company)}.example", domain=f"{_slug(company)}.example", city="Pontivy", language="fr"
+        )
+        with scoped(Scope(partner_id=azur.organization_id)):
+            ours = leads.receive_lead(asked, partner_id=azur.organization_id or 0, source=LeadSource.INQUIRY, by=PORTAL, at=when)
+            theirs = referrals.refer_lead(ours, ReferralEntry(reseller, LeadSource.SALES_QUALIFIED, note), by=azur, at=when + timedelta(days=1))
+        if days > 14:
+            with scoped(Scope(partner_id=breton.organization_id)):
+                _work(theirs, "won", random.Random(3), by=breton, answered=when + timedelta(days=2))  # noqa: S311
+    with scoped(Scope(partner_id=sales.organization_id)):
+        won = sa.select(Lead).where(Lead.state == LeadState.WON, Lead.country == "FR", Lead.state_at < at - timedelta(days=9)).order_by(Lead.id).limit(2)
+        for number, lead in enumerate(db.session.scalars(won).all()):
+            when = lead.state_at + timedelta(days=1)
+            if number:
+                entry = RequestEntry(lead.email, lead.company, lead.language, False)
+                conversion.request_relationship(lead, entry, conversion.ways(lead, by=sales), by=sales, at=at - timedelta(days=2))
+                continue
+            account = AccountEntry(
+                lead.company, lead.domain, lead.country, "6 quai Lamartine", "", lead.city, "", "71000", "", lead.first_name, lead.last_name, lead.email,
+                lead.phone, lead.language, Segment.COMMERCIAL,
+            )  # fmt: skip
+            onboarding.add_customer(conversion.start_account(lead, by=sales, at=when), account, by=sales, at=when, mailed=True, overridden=True)
+
+
+def _prospect(prospect: tuple[str, str, str, str, str], *, message: str, wants_contact: bool = False) -> NewLead:
+    company, domain, country, city, person = prospect
+    first, _space, last = person.partition(" ")
+    return NewLead(
+        company, country, first, last, f"{_slug(first)}.{_slug(last)}@{domain}", phone="+33 2 55 50 12 34" if country == "FR" else "", domain=domain, city=city,
+        size=list(CompanySize)[len(company) % 4].value, language=_LANGUAGES.get(country, "en"), message=message, wants_contact=wants_contact,
+    )  # fmt: skip
+
+
+def _work(lead: Lead, fate: str, dice: random.Random, *, by: Actor, answered: datetime) -> None:
+    """Answer a lead, and close it where that is its fate."""
+    if fate == "declined":
+        reason = dice.choice([DeclineReason.NOT_OUR_REGION, DeclineReason.NO_CAPACITY, DeclineReason.TOO_SMALL])
+        leads.decline_lead(lead, DeclineEntry(reason, "Nobody is free before the summer."), by=by, at=answered)
+        return
+    value = Money(dice.randint(8, 240) * 50000, "EUR")
+    deal = DealEntry(
+        dice.choice(["Move to the cloud", "Licences and training", "New site", "Accounts made safe"]), value, answered.date() + timedelta(days=dice.randint(20, 120)), lead.message or "Licences and a move of the mail.",
+        crm_id=f"CRM-{dice.randint(1000, 9999)}", contacts=(PersonEntry("Accounts department", "", f"accounts@{lead.domain}"),),
+    )  # fmt: skip
+    leads.accept_lead(lead, deal, by=by, at=answered)
+    leads.add_person(lead, PersonKind.TEAM, PersonEntry("Théo Marchand", "+33 2 40 12 34 56", "agent@atelier-nuage.example"), by=by, at=answered)
+    leads.add_note(lead, "Called: they decide after their general meeting and want references.", by=by, at=answered + timedelta(days=1))
+    if fate == "won":
+        leads.win_lead(lead, WinEntry(Money(value.minor * 9 // 10, "EUR")), by=by, at=answered + timedelta(days=10))
+    elif fate == "lost":
+        loss = LossEntry(dice.choice([LossReason.PRICE, LossReason.COMPETITOR, LossReason.POSTPONED]), "They took the cheaper offer.")
+        leads.lose_lead(lead, loss, by=by, at=answered + timedelta(days=9))
+
+
+def _profiles(at: datetime) -> None:
+    """Business profiles in every state: published with and without later changes, taken back, a draft, and one that may be out of date."""
+    for email, country, name, text, linkedin, industries, products, services, skills, sizes, colour, days, then, places in _PROFILES:
+        who, when = actor(email), at - timedelta(days=days)
+        website = f"https://www.{email.partition('@')[2]}"
+        with scoped(Scope(partner_id=who.organization_id)):
+            profile = directory.create(country, name, by=who, at=when)
+            entry = AboutEntry(name, text, website, linkedin, industries, products, services, skills, sizes)
+            directory.change(profile, entry, version=edition(directory.about(profile)), by=who, at=when)
+            for title, street, postal_code, city, phone, latitude, longitude in places:
+                region = _REGIONS.get(country, {}).get(city, "")
+                location = LocationEntry(title, street, "", city, region, postal_code, phone, latitude, longitude)
+                directory.add_location(profile, location, key=uuid7(), by=who, at=when)
+            if colour:
+                directory.set_logo(profile, logos.read(_drawn(colour)), by=who, at=when)
+            if then != "draft":
+                directory.publish(profile, by=who, at=when)
+            if then == "take_back":
+                directory.take_back(profile, by=who, at=when + timedelta(days=30))
+            if then == "change":
+                entry = replace(entry, skills=[*skills, "Rust"])
+                directory.change(profile, entry, version=edition(directory.about(profile)), by=who, at=at - timedelta(days=3))
+
+
+def _drawn(colour: str) -> bytes:
+    """A logo: a cloud of this colour."""
+    picture = Image.new("RGBA", (240, 160))
+    pen = ImageDraw.Draw(picture)
+    for box in ((20, 70, 100, 150), (60, 30, 160, 130), (130, 60, 220, 150)):
+        pen.ellipse(box, fill=colour)
+    pen.rounded_rectangle((40, 100, 200, 150), 25, fill=colour)
+    file = BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def _mark_answered(request: RelationshipRequest, state: RequestState, *, at: datetime) -> None:

@@ -30,12 +30,16 @@ from portal.core.db import db, find, uuid7, writing
 from portal.core.outbox import Mail
 from portal.core.routing import Feature
 from portal.core.scope import EVERYTHING, Scope, scoped
+from portal.directory.models import BusinessProfile, ProfileLocation, ProfileLogo
+from portal.leads.models import Lead, LeadPerson
 from portal.onboarding import service as onboarding
 from portal.relationships import answers
 from portal.relationships.models import RelationshipRequest
 from portal.subscriptions import catalog_files, ordering
 from portal.subscriptions import service as subscriptions
 from tests.conftest import People
+from tests.directory import entry_rows
+from tests.directory.pictures import picture
 from tests.relationships import rows
 from tests.subscriptions import rows as subscription_rows
 from tests.support import databases, make
@@ -56,6 +60,26 @@ GET  /activation/<invitation>                                +  +++++++  ++++  +
 POST /activation/code                                        +  +++++++  ++++  +++  +
 GET  /activity                                               s  ++++++-  ++++  ---  -
 GET  /activity/export                                        s  ++++++-  ++++  ---  -
+GET  /business-profiles                                      s  +-----+  ++0+  ---  -
+GET  /business-profiles/<profile>                            s  +-----+  0000  ---  -
+POST /business-profiles/<profile>                            s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/confirmation               s  +-----+  0000  ---  -
+GET  /business-profiles/<profile>/deletion                   s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/deletion                   s  +-----+  0000  ---  -
+GET  /business-profiles/<profile>/locations/<location>       s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/locations/<location>       s  +-----+  0000  ---  -
+GET  /business-profiles/<profile>/locations/<location>/removal  s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/locations/<location>/removal  s  +-----+  0000  ---  -
+GET  /business-profiles/<profile>/locations/new              s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/locations/new              s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/logo                       s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/logo/removal               s  +-----+  0000  ---  -
+GET  /business-profiles/<profile>/preview                    s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/publication                s  +-----+  0000  ---  -
+GET  /business-profiles/<profile>/publication/removal        s  +-----+  0000  ---  -
+POST /business-profiles/<profile>/publication/removal        s  +-----+  0000  ---  -
+GET  /business-profiles/new                                  s  +-----+  ++0+  ---  -
+POST /business-profiles/new                                  s  +-----+  ++0+  ---  -
 GET  /catalog                                                s  +-++++-  ++++  ---  -
 POST /catalog                                                s  +-+----  ++++  ---  -
 GET  /catalog/<offer>                                        s  +-++++-  0000  ---  -
@@ -149,13 +173,23 @@ GET  /customers/export                                       s  +--+---  ++++  -
 GET  /customers/former                                       s  ++++++-  ++++  ---  -
 GET  /customers/new                                          s  ++-++--  ++++  ---  -
 POST /customers/new                                          s  ++-++--  ++++  ---  -
-GET  /customers/new/<draft>/discarding                       s  00-0+--  0000  ---  -
-POST /customers/new/<draft>/discarding                       s  00-0+--  0000  ---  -
-GET  /customers/new/<draft>/review                           s  00-0+--  0000  ---  -
-POST /customers/new/<draft>/review                           s  00-0+--  0000  ---  -
+GET  /customers/new/<draft>/discarding                       s  00-0+-0  0000  ---  -
+POST /customers/new/<draft>/discarding                       s  00-0+-0  0000  ---  -
+GET  /customers/new/<draft>/review                           s  00-0+-0  0000  ---  -
+POST /customers/new/<draft>/review                           s  00-0+-0  0000  ---  -
 GET  /customers/new/<draft>/subscriptions                    s  0--0+--  0000  ---  -
 POST /customers/new/<draft>/subscriptions/lines/<offer>      s  0--0+--  0000  ---  -  quantity=1 was=0
 POST /customers/new/typed                                    s  ++-++--  ++++  ---  -
+GET  /directory                                              +  +++++++  ++0+  +++  +
+GET  /directory/<profile>                                    +  +++++++  ++0+  +++  +
+GET  /directory/<profile>/inquiry                            +  +++++++  ++0+  +++  +
+POST /directory/<profile>/inquiry                            +  +++++++  ++0+  +++  +
+GET  /directory/<profile>/inquiry/sent                       +  +++++++  ++0+  +++  +
+GET  /directory/<profile>/locations/<location>               +  +++++++  ++0+  +++  +
+GET  /directory/inquiries/links/<inquiry_link>               +  +++++++  ++0+  +++  +
+GET  /directory/inquiries/<inquiry>                          +  +++++++  ++0+  +++  +
+POST /directory/inquiries/<inquiry>/confirmation             +  +++++++  ++0+  +++  +
+GET  /directory/logos/<logo>                                 +  +++++++  ++0+  +++  +
 GET  /forgotten-password                                     +  +++++++  ++++  +++  +
 POST /forgotten-password                                     +  +++++++  ++++  +++  +
 GET  /forgotten-password/<reset>                             +  +++++++  ++++  +++  +
@@ -163,6 +197,41 @@ GET  /forgotten-password/new                                 +  +++++++  ++++  +
 POST /forgotten-password/new                                 +  +++++++  ++++  +++  +
 GET  /healthz                                                +  +++++++  ++++  +++  +
 POST /language                                               +  +++++++  ++++  +++  +
+GET  /leads                                                  s  +---+-+  ++0+  ---  -
+POST /leads                                                  s  +---+-+  ++0+  ---  -
+GET  /leads/<lead>                                           s  +---+-+  0000  ---  -
+GET  /leads/<lead>/acceptance                                s  +---+-+  0000  ---  -
+POST /leads/<lead>/acceptance                                s  +---+-+  0000  ---  -
+GET  /leads/<lead>/deal                                      s  +---+-+  0000  ---  -
+POST /leads/<lead>/deal                                      s  +---+-+  0000  ---  -
+GET  /leads/<lead>/declining                                 s  +---+-+  0000  ---  -
+POST /leads/<lead>/declining                                 s  +---+-+  0000  ---  -
+POST /leads/<lead>/favorite                                  s  +---+-+  0000  ---  -
+POST /leads/<lead>/favorite/removal                          s  +---+-+  0000  ---  -
+GET  /leads/<lead>/losing                                    s  +---+-+  0000  ---  -
+POST /leads/<lead>/losing                                    s  +---+-+  0000  ---  -
+POST /leads/<lead>/notes                                     s  +---+-+  0000  ---  -
+POST /leads/<lead>/people                                    s  +---+-+  0000  ---  -
+GET  /leads/<lead>/referral                                  s  +---+-+  0000  ---  -
+POST /leads/<lead>/referral                                  s  +---+-+  0000  ---  -
+GET  /leads/<lead>/winning                                   s  +---+-+  0000  ---  -
+POST /leads/<lead>/winning                                   s  +---+-+  0000  ---  -
+GET  /leads/<won>/conversion                                 s  +---+-+  0000  ---  -
+POST /leads/<won>/conversion                                 s  +---+-+  0000  ---  -
+GET  /leads/<won>/conversion/request                         s  +---+-+  0000  ---  -
+POST /leads/<won>/conversion/request                         s  +---+-+  0000  ---  -
+POST /leads/<working>/people/<member>/removal                s  +---+-+  0000  ---  -
+GET  /leads/board                                            s  +---+-+  ++0+  ---  -
+GET  /leads/export                                           s  +---+-+  ++0+  ---  -
+GET  /leads/figures                                          s  +---+-+  ++0+  ---  -
+GET  /leads/figures/export                                   s  +---+-+  ++0+  ---  -
+GET  /leads/import                                           s  +---+-+  ++0+  ---  -
+POST /leads/import                                           s  +---+-+  ++0+  ---  -
+GET  /leads/import/template                                  s  +---+-+  ++0+  ---  -
+GET  /leads/new                                              s  +---+-+  ++0+  ---  -
+GET  /leads/referrals                                        s  +---+-+  ++0+  ---  -
+GET  /leads/referrals/new                                    s  +---+-+  ++0+  ---  -
+POST /leads/referrals/new                                    s  +---+-+  ++0+  ---  -
 GET  /metrics                                                +  +++++++  ++++  +++  +
 GET  /my                                                     s  -------  ----  +++  +
 GET  /my/activity                                            s  -------  ----  +--  +
@@ -192,6 +261,20 @@ GET  /orders                                                 s  +-++++-  ++++  -
 GET  /outbox                                                 s  ++-----  ++++  ---  -
 GET  /outbox/<mail>                                          s  ++-----  0000  ---  -
 POST /outbox/<mail>/sending                                  s  ++-----  0000  ---  -
+GET  /partnerships                                           s  -------  ++0-  ---  -
+POST /partnerships                                           s  -------  +-0-  ---  -
+GET  /partnerships/<partnership>                             s  -------  ++0-  ---  -
+GET  /partnerships/<partnership>/ending                      s  -------  ++0-  ---  -
+POST /partnerships/<partnership>/ending                      s  -------  ++0-  ---  -
+GET  /partnerships/<asked>/revocation                        s  -------  +00-  ---  -
+POST /partnerships/<asked>/revocation                        s  -------  +00-  ---  -
+POST /partnerships/<asked>/sending                           s  -------  +00-  ---  -
+GET  /partnerships/links/<partnership_link>                  +  +++++++  ++++  +++  +
+GET  /partnerships/new                                       s  -------  +-0-  ---  -
+GET  /partnerships/requests/<asked>                          +  -------  -+--  ---  -
+POST /partnerships/requests/<asked>/acceptance               s  -------  ++0-  ---  -
+GET  /partnerships/requests/<asked>/declining                +  +++++++  ++++  +++  +
+POST /partnerships/requests/<asked>/declining                +  -------  ++--  ---  -
 GET  /readyz                                                 +  +++++++  ++++  +++  +
 GET  /relationship-requests                                  s  ++-+++-  ++++  ---  -
 POST /relationship-requests                                  s  ++-++--  ++++  ---  -
@@ -205,12 +288,15 @@ POST /relationship-requests/<sent>/sending                   s  ++-++--  0000  -
 GET  /relationship-requests/new                              s  ++-++--  ++++  ---  -
 GET  /relationship-requests/several                          s  ++-++--  ++++  ---  -
 POST /relationship-requests/several                          s  ++-++--  ++++  ---  -
+GET  /robots.txt                                             +  +++++++  ++++  +++  +
 GET  /settings                                               s  +------  ++++  ---  -
 POST /settings                                               s  +------  ++++  ---  -
 GET  /sign-in                                                +  +++++++  ++++  +++  +
 POST /sign-in                                                +  +++++++  ++++  +++  +
 GET  /sign-out                                               s  +++++++  ++++  +++  +
 POST /sign-out                                               s  sssssss  ssss  sss  s
+GET  /sitemap.xml                                            +  +++++++  ++0+  +++  +
+GET  /sitemap/<sitemap>.xml                                  +  +++++++  ++0+  +++  +
 GET  /subscriptions                                          s  +-++++-  ++++  ---  -
 GET  /subscriptions/export                                   s  +-++++-  ++++  ---  -
 GET  /users                                                  s  ++-----  ++++  ---  -
@@ -282,10 +368,18 @@ class Stage:
         with People(self.app)(email).client.session_transaction() as session:
             return dict(session)
 
-    def ask(self, line: Line, email: str | None) -> Any:
-        visitor = self.visitor(email)
+    def open_link(self, line: Line, visitor: Visitor) -> None:
+        """Pages behind a link are for who has opened it."""
         if line.path.startswith("/connect/requests/"):
             visitor.client.get(f"/connect/{self.named['link']}")
+        if line.path.startswith("/partnerships/requests/"):
+            visitor.client.get(f"/partnerships/links/{self.named['partnership_link']}")
+        if line.path.startswith("/directory/inquiries/<inquiry>"):
+            visitor.client.get(f"/directory/inquiries/links/{self.named['inquiry_link']}")
+
+    def ask(self, line: Line, email: str | None) -> Any:
+        visitor = self.visitor(email)
+        self.open_link(line, visitor)
         if line.method == "GET":
             return visitor.client.get(self.url(line), buffered=True)
         return visitor.client.post(self.url(line), data={"csrf_token": visitor.csrf_token(), **dict(line.data)}, buffered=True)
@@ -304,7 +398,13 @@ def _one_of_everything() -> dict[str, Any]:
     tellier_admin = make.actor("admin@maison-tellier.example")
     sent, drafted = rows.request("admin@verrerie-odile.example"), rows.request(draft=True)
     accepted = rows.request("admin@maison-tellier.example", roles=("user_administrator", "helpdesk_administrator"))
-    named = {"sent": sent.public_id, "drafted": drafted.public_id, "accepted": accepted.public_id, "link": sent.link.token}
+    asked = rows.partnership("reseller@escale.example")
+    named = {"partnership": rows.active().public_id, "asked": asked.public_id, "partnership_link": asked.link.token}
+    named |= _profile(make.profile(logo=picture()))
+    named |= _inquiry(named["profile"]) | {"sitemap": 0}
+    named |= {"lead": make.lead().public_id, "won": make.won_lead("Verger Lanvaux", domain="verger-lanvaux.example").public_id}
+    named |= _worked_on(make.accepted_lead())
+    named |= {"sent": sent.public_id, "drafted": drafted.public_id, "accepted": accepted.public_id, "link": sent.link.token}
     db.session.rollback()
     with writing(), scoped(EVERYTHING):
         waiting = find(RelationshipRequest, accepted.public_id, lock=True)
@@ -361,6 +461,22 @@ def _subscriptions(sales: access.Actor, at: Any) -> dict[str, Any]:
     return {"buyer": buyer, "order": order.public_id, **{name: subscription_rows.subscription_of(offer).public_id for name, offer in offers.items()}}
 
 
+def _worked_on(lead: Lead) -> dict[str, Any]:
+    with scoped(EVERYTHING):
+        return {"working": lead.public_id, "member": db.session.query(LeadPerson.public_id).filter_by(lead_id=lead.id).limit(1).scalar()}
+
+
+def _inquiry(profile_id: Any) -> dict[str, Any]:
+    inquiry = entry_rows.inquiry(profile_id)
+    return {"inquiry": inquiry.public_id, "inquiry_link": inquiry.link.token}
+
+
+def _profile(profile: BusinessProfile) -> dict[str, Any]:
+    with scoped(EVERYTHING):
+        location, logo = db.session.query(ProfileLocation).one(), db.session.query(ProfileLogo).one()
+        return {"profile": profile.public_id, "location": location.public_id, "logo": logo.public_id}
+
+
 @pytest.fixture(scope="module")
 def world():
     database = databases.database(databases.ENGINES[0])
@@ -412,7 +528,13 @@ def test_variable_parts_of_addresses_have_types(stage):
     """What is no key never reaches a query; tokens alone are text."""
     loose = {rule.rule for rule in stage.app.url_map.iter_rules() if re.search(r"<(?:string:)?(?!uuid:|any\()[a-z_]+>", rule.rule)}
 
-    assert loose == {"/activation/<token>", "/forgotten-password/<token>", "/connect/<string:token>"}
+    assert loose == {
+        "/activation/<token>",
+        "/forgotten-password/<token>",
+        "/connect/<string:token>",
+        "/partnerships/links/<string:token>",
+        "/directory/inquiries/links/<string:token>",
+    }
 
 
 def test_the_routes_open_to_anyone_are_these(stage):
@@ -438,6 +560,19 @@ def test_the_routes_open_to_anyone_are_these(stage):
         "POST /connect/requests/<uuid:request_id>/account/confirmation",
         "GET /connect/requests/<uuid:request_id>/declining",
         "POST /connect/requests/<uuid:request_id>/declining",
+        "GET /directory",
+        "GET /directory/<uuid:profile_id>",
+        "GET /directory/<uuid:profile_id>/inquiry",
+        "POST /directory/<uuid:profile_id>/inquiry",
+        "GET /directory/<uuid:profile_id>/inquiry/sent",
+        "GET /directory/<uuid:profile_id>/locations/<uuid:location_id>",
+        "GET /directory/inquiries/links/<string:token>",
+        "GET /directory/inquiries/<uuid:inquiry_id>",
+        "POST /directory/inquiries/<uuid:inquiry_id>/confirmation",
+        "GET /directory/logos/<uuid:logo_id>",
+        "GET /robots.txt",
+        "GET /sitemap.xml",
+        "GET /sitemap/<int:number>.xml",
         "GET /forgotten-password",
         "POST /forgotten-password",
         "GET /forgotten-password/<token>",
@@ -446,6 +581,10 @@ def test_the_routes_open_to_anyone_are_these(stage):
         "GET /healthz",
         "POST /language",
         "GET /metrics",
+        "GET /partnerships/links/<string:token>",
+        "GET /partnerships/requests/<uuid:partnership_id>",
+        "GET /partnerships/requests/<uuid:partnership_id>/declining",
+        "POST /partnerships/requests/<uuid:partnership_id>/declining",
         "GET /readyz",
         "GET /sign-in",
         "POST /sign-in",
@@ -460,7 +599,8 @@ def test_a_missing_row_answers_like_a_foreign_one(stage):
         if (
             "0" not in line.marks[1:12]
             or line.method != "GET"
-            or not re.search("<(customer|added|sent|drafted|accepted|mail|colleague|offer|upload)>", line.path)
+            or not re.search("<(customer|added|sent|drafted|accepted|mail|colleague|profile|offer|upload)>", line.path)
+            or line.path.startswith("/directory/")  # published for everybody but the government cloud
         ):
             continue
         foreign = stage.visitor("admin@studio-cumulus.example").client.get(stage.url(line))

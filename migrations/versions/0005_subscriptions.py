@@ -8,7 +8,7 @@ from portal.core.search import drop_ddl, index_ddl
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 revision = "0005"
-down_revision = "0001"
+down_revision = "0004"
 
 
 def upgrade() -> None:

@@ -27,6 +27,7 @@ class Organization(Public, Versioned, Base):
             postgresql_where=sa.text("domain_proven_at IS NOT NULL"),
         ),
         sa.Index("ix_organization_domain", "domain"),
+        sa.Index("ix_organization_suspended", "id", sqlite_where=sa.text("suspended_at IS NOT NULL"), postgresql_where=sa.text("suspended_at IS NOT NULL")),
         sa.CheckConstraint("(side = 'partner') = (partner_type IS NOT NULL)", name="partner_has_type"),
     )
     side: Mapped[Side] = mapped_column(choice(Side))

@@ -15,6 +15,9 @@ from portal.core.audit import ACTIONS
 from portal.core.i18n import languages, speaking
 from portal.core.places import country_names
 from portal.customers.texts import SEGMENT_NAMES
+from portal.directory import taxonomy
+from portal.directory import texts as directory
+from portal.leads import texts as leads
 from portal.relationships import texts as relationships
 from portal.subscriptions import texts as subscriptions
 from portal.subscriptions import texts_catalog as catalog
@@ -37,6 +40,8 @@ FIELDS = {
     "billing_region": _l("Billing region"),
     "billing_street": _l("Billing street"),
     "body": _l("Text"),
+    "brought_in": _l("Brought in"),
+    "campaign_id": _l("Campaign ID"),
     "category": _l("Category"),
     "changed": lazy_pgettext("line", "Changed"),
     "city": _l("City"),
@@ -44,9 +49,12 @@ FIELDS = {
     "company": _l("Company name"),
     "cost_changed": _l("Cost changed"),
     "country": _l("Country"),
+    "crm_id": _l("CRM ID"),
     "currency": _l("Currency"),
     "customer": _l("Customer ID"),
     "cycle": _l("Billing cycle"),
+    "deal_name": _l("Deal name"),
+    "decline_reason": _l("Reason"),
     "delegated_administration": _l("Delegated administration"),
     "description": _l("Description"),
     "district": _l("District"),
@@ -58,10 +66,16 @@ FIELDS = {
     "first_name": _l("First name"),
     "from": _l("From"),
     "instance_type": _l("Instance type"),
-    "kind": _l("Kind"),
+    "kind": _l("Who this is"),
+    "known_already": _l("Here already"),
     "language": _l("Language"),
     "last_name": _l("Last name"),
+    "latitude": _l("Latitude"),
     "lines": _l("Lines"),
+    "linkedin": _l("LinkedIn page"),
+    "location": _l("Location"),
+    "longitude": _l("Longitude"),
+    "loss_reason": _l("Reason"),
     "markets": _l("Markets"),
     "maximum": _l("Maximum quantity"),
     "method": _l("Kind of request"),
@@ -81,17 +95,25 @@ FIELDS = {
     "phone": _l("Phone"),
     "postal_code": _l("Postal code"),
     "price": _l("Price"),
+    "profile_tags": _l("Tags"),
+    "provider": _l("Provider"),
     "publisher": _l("Publisher"),
+    "purchase_on": _l("Estimated purchase date"),
     "quantity": _l("Quantity"),
     "reason": _l("Reason"),
     "recipient": _l("Recipient"),
     "region": _l("Region"),
+    "removed": _l("Removed"),
     "replaced": _l("Replaced by a new one"),
+    "reseller": _l("Reseller"),
     "roles": _l("Roles"),
     "same": lazy_pgettext("line", "Same"),
     "segment": _l("Segment"),
     "sessions": _l("Sessions ended"),
+    "sizes": _l("Target customers"),
+    "skills": _l("Skills"),
     "sku": _l("SKU"),
+    "source": _l("Source"),
     "state": _l("State"),
     "street": _l("Street"),
     "subject": _l("Subject"),
@@ -105,12 +127,17 @@ FIELDS = {
     "trial_days": _l("Trial days"),
     "trial_ends_on": _l("Trial ends"),
     "user": _l("Person's key"),
+    "value": _l("Value"),
     "version": _l("Version"),
     "way": _l("Way of sending"),
+    "website": _l("Website"),
+    "wishes": _l("What the customer wants"),
     "words": _l("Words"),
-    "wrong": _l("Wrong"),
+    "wrong": _l("Left out"),
 }
 VALUES: dict[Any, Any] = {
+    **leads.CODES,
+    **leads.STATE_NAMES,
     **accounts.ROLE_NAMES,
     **subscriptions.RESERVATION_NAMES,
     **subscriptions.SUBSCRIPTION_NAMES,
@@ -121,13 +148,32 @@ VALUES: dict[Any, Any] = {
     **catalog.BILLING_NAMES,
     **catalog.CYCLE_NAMES,
     **catalog.CLOUD_NAMES,
+    **leads.SIZE_NAMES,
+    **directory.STATE_NAMES,
+    **{f"{kind}/{code}": name for kind, names in taxonomy.LISTS.items() for code, name in names.items()},
     "copy": _l("Copied"),
     "mail_program": _l("Own mail program"),
     "pending": _l("Pending"),
     "portal": _l("Sent by the portal"),
 }
 MOMENTS = {"ends_at"}
-CODED = {"billing", "clouds", "country", "cycle", "language", "roles", "segment", "state", "way"}  # keys whose values are codes, never somebody's words
+CODED = {
+    "billing",
+    "clouds",
+    "country",
+    "cycle",
+    "decline_reason",
+    "kind",
+    "language",
+    "loss_reason",
+    "profile_tags",
+    "roles",
+    "segment",
+    "sizes",
+    "source",
+    "state",
+    "way",
+}  # keys whose values are codes, never somebody's words
 
 Moment = Callable[[datetime], str]
 

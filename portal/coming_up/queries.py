@@ -15,15 +15,17 @@ from portal.core.db import db
 from portal.core.errors import NotFound
 from portal.core.lists import ListQuery, Page
 from portal.customers.models import Customer
+from portal.leads.models import Lead, LeadState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestPurpose, RequestState
 from portal.subscriptions.models import Reservation, ReservationState, Subscription, SubscriptionState
 
 WINDOWS = (7, 30, 90)  # days
 MOST = 200  # lines of a page, and of one bulk step
 ASIDE = 50  # lines of what needs no step
-DELEGATION, REQUEST, SUBSCRIPTION, SUSPENSION, RESERVATION = "delegation", "request", "subscription", "suspension", "reservation"
-KINDS = (DELEGATION, REQUEST, SUBSCRIPTION, SUSPENSION, RESERVATION)
+DELEGATION, REQUEST, LEAD = "delegation", "request", "lead"
+SUBSCRIPTION, SUSPENSION, RESERVATION = "subscription", "suspension", "reservation"
 OF_RELATIONSHIPS, OF_SUBSCRIPTIONS = (DELEGATION, REQUEST), (SUBSCRIPTION, SUSPENSION, RESERVATION)
+KINDS = (*OF_RELATIONSHIPS, LEAD, *OF_SUBSCRIPTIONS)
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,15 @@ class Line:
 
     @property
     def extendable(self) -> bool:
-        """Whether the one step does anything here: what is suspended or reserved wants a decision of its own."""
+        """Whether the one step does anything here: what is suspended or reserved, or a lead, wants a decision of its own."""
         return self.kind in (DELEGATION, REQUEST, SUBSCRIPTION) and self.waiting is None
 
     @property
     def url(self) -> str:
         if self.kind == REQUEST:
             return f"/relationship-requests/{self.public_id}"
+        if self.kind == LEAD:
+            return f"/leads/{self.public_id}"
         if self.kind == DELEGATION:
             return f"/customers/{self.customer_id}"
         return f"/customers/{self.customer_id}/{'reservations' if self.kind == RESERVATION else 'subscriptions'}/{self.public_id}"
@@ -117,11 +121,21 @@ def _delegations(at: datetime, days: int, *, extends_itself: bool = False) -> _K
     return _Kind(DELEGATION, D, D.ends_at, statement)
 
 
+_NO_CUSTOMER = sa.cast(sa.null(), Customer.public_id.type).label("customer_id")
+
+
 def _requests(at: datetime, days: int) -> _Kind:
     R = RelationshipRequest
-    none = sa.cast(sa.null(), Customer.public_id.type).label("customer_id")
-    statement = sa.select(R.id, R.public_id, R.email.label("name"), R.organization.label("extra"), none, sa.false().label("trial"))
+    statement = sa.select(R.id, R.public_id, R.email.label("name"), R.organization.label("extra"), _NO_CUSTOMER, sa.false().label("trial"))
     return _Kind(REQUEST, R, R.expires_at, statement.where(R.state == RequestState.SENT, R.expires_at > at, R.expires_at <= at + timedelta(days=days)))
+
+
+def _leads(at: datetime, days: int) -> _Kind:
+    """Leads that wait for an answer (R54)."""
+    none = sa.cast(sa.null(), Lead.company.type).label("extra")
+    statement = sa.select(Lead.id, Lead.public_id, Lead.company.label("name"), none, _NO_CUSTOMER, sa.false().label("trial"))
+    own = Lead.state == LeadState.RECEIVED, Lead.due_at > at, Lead.due_at <= at + timedelta(days=days)
+    return _Kind(LEAD, Lead, Lead.due_at, statement.where(*own))
 
 
 def _subscriptions(at: datetime, days: int, *, renews: bool = False) -> _Kind:
@@ -146,6 +160,7 @@ def _reservations(at: datetime, days: int) -> _Kind:
 _LAPSING: dict[str, tuple[Callable[..., _Kind], ...]] = {
     DELEGATION: (_delegations,),
     REQUEST: (_requests,),
+    LEAD: (_leads,),
     SUBSCRIPTION: (_subscriptions,),
     SUSPENSION: tuple(functools.partial(_suspensions, renews=renews) for renews in (True, False)),
     RESERVATION: (_reservations,),

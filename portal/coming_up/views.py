@@ -21,6 +21,7 @@ P = Permission
 KIND_NAMES = {
     queries.DELEGATION: _l("Delegated administration"),
     queries.REQUEST: _l("Relationship request"),
+    queries.LEAD: _l("Lead to answer"),
     queries.SUBSCRIPTION: _l("Subscription ends"),
     queries.SUSPENSION: _l("Suspended subscription expires"),
     queries.RESERVATION: _l("Reservation ends"),
@@ -47,10 +48,10 @@ def create() -> ResponseReturnValue:
 
 
 def _shown() -> dict[str, Any]:
-    """What the page needs; lines of requests and delegated administration only for those who see requests, the others for those who see subscriptions."""
+    """What the page needs; lines of requests and delegated administration only for those who see requests, of leads and subscriptions likewise."""
     query = ListQuery.parse("/coming-up", request.args, sorts=["soonest"], filters={"days": [str(days) for days in queries.WINDOWS[:-1]]})
     days, at = int(query.filters.get("days", queries.WINDOWS[-1])), clock.now()
-    seen = {queries.OF_RELATIONSHIPS: P.REQUEST_READ, queries.OF_SUBSCRIPTIONS: P.SUBSCRIPTION_READ}
+    seen = {queries.OF_RELATIONSHIPS: P.REQUEST_READ, (queries.LEAD,): P.LEAD_WORK, queries.OF_SUBSCRIPTIONS: P.SUBSCRIPTION_READ}
     kinds = tuple(kind for of, permission in seen.items() if g.actor.may(permission) for kind in of)
     lines = queries.lapsing(query, at=at, days=days, kinds=kinds)
     first = query.after is None and query.before is None and not query.last

@@ -23,6 +23,7 @@ from portal.core.errors import NotFound
 
 Key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
+FRUGAL, ROOMY = -4000, -48000  # KiB of pages that SQLite keeps in memory for a connection
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -181,13 +182,27 @@ def attempt() -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def many_inserts() -> Iterator[None]:
+    """Inside, SQLite keeps more pages in memory: each row touches every index, and with few pages it writes and reads the same ones again and again."""
+    if db.engine.dialect.name != "sqlite":
+        yield
+        return
+    connection = db.session.connection()
+    connection.exec_driver_sql(f"PRAGMA cache_size={ROOMY}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA cache_size={FRUGAL}")
+
+
 def init_app(app: Flask, settings: Settings) -> None:
     options: dict[str, Any] = {}
     if settings.sqlite:
         options["connect_args"] = {"timeout": 10, "check_same_thread": False}
     else:
         # A plan for each set of values: a partner, a word or a state is common or rare, and one plan does not fit both.
-        options["connect_args"] = {"options": "-c plan_cache_mode=force_custom_plan"}
+        options["connect_args"] = {"options": "-c plan_cache_mode=force_custom_plan -c jit=off"}
         options["pool_size"] = 8
         options["max_overflow"] = 8
     url = settings.database_url
@@ -205,7 +220,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def connect(connection: Any, record: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-4000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size={FRUGAL}"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -124,13 +124,13 @@ def phone(label: Any, *, autocomplete: str = "tel") -> Any:
     )
 
 
-def domain(label: Any, *, hint: Any = "") -> Any:
+def domain(label: Any, *, required: bool = True, hint: Any = "") -> Any:
     """A domain name; a URL or an e-mail address is understood too."""
     return StringField(
         label,
         description=hint,
         filters=[_domain_of],
-        validators=[DataRequired(REQUIRED), Length(max=253, message=_length_message(0, 253)), _domain],
+        validators=[DataRequired(REQUIRED) if required else Optional(), Length(max=253, message=_length_message(0, 253)), _domain],
         render_kw=_attributes(autocomplete="off", inputmode="url", autocapitalize="none", spellcheck="false", maxlength=300),
     )
 
@@ -140,12 +140,13 @@ def password(label: Any, *, autocomplete: str, hint: Any = "") -> Any:
     return PasswordField(label, description=hint, validators=[InputRequired(REQUIRED)], render_kw=_attributes(autocomplete=autocomplete))
 
 
-def select(label: Any, choices: Any, *, required: bool = True, hint: Any = "", autocomplete: str | None = None) -> Any:
+def select(label: Any, choices: Any, *, required: bool = True, hint: Any = "", autocomplete: str | None = None, default: str | None = None) -> Any:
     """`choices` is a list, or a function called when the form is made (for what depends on the language)."""
     return SelectField(
         label,
         description=hint,
         choices=choices,
+        default=default,
         validators=[InputRequired(_l("Choose one."))] if required else [Optional()],
         render_kw=_attributes(autocomplete=autocomplete),
         validate_choice=True,

@@ -43,7 +43,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.after_request
     def finish(response: Response) -> Response:
         headers = response.headers
-        headers.update(guards)
+        for name, value in guards.items():
+            headers.setdefault(name, value)
         headers.setdefault("Cache-Control", "no-store")
         if response.mimetype == "text/html":
             headers["Vary"] = "HX-Request, HX-Request-Type, HX-Target, Accept-Language, Cookie, Accept-Encoding"

@@ -232,6 +232,21 @@ def _download(file_name: str, mimetype: str, chunks: Iterator[bytes]) -> Respons
     return response
 
 
+def small_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
+    """A CSV download of a few computed rows, written as `stream_csv` writes."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerows([header, *([formula_safe(cell) if type(cell) is str else cell for cell in row] for row in rows)])
+    response = Response(b"\xef\xbb\xbf" + buffer.getvalue().encode(), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def capped(number: int) -> str:
+    """A count that stops at COUNTED_UP_TO, as people read it."""
+    return f"{show_number(COUNTED_UP_TO)}+" if number > COUNTED_UP_TO else show_number(number)
+
+
 def _packed(position: tuple[Any, int]) -> str:
     value = position[0].isoformat() if hasattr(position[0], "isoformat") else position[0]
     return base64.urlsafe_b64encode(json.dumps([value, position[1]], ensure_ascii=False, separators=(",", ":")).encode()).decode().rstrip("=")

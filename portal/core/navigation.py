@@ -6,7 +6,7 @@ from typing import Any
 from flask import request
 from flask_babel import lazy_gettext as _l
 
-from portal.core.access import Actor, Permission, Side
+from portal.core.access import Actor, Cloud, Permission, Side
 
 P = Permission
 
@@ -23,9 +23,12 @@ _ITEMS = {
     Side.PARTNER: (
         (_l("Home"), "/", "house", P.SIGNED_IN),
         (_l("Customers"), "/customers", "building-2", P.CUSTOMER_READ),
-        (_l("Subscriptions"), "/subscriptions", "package", P.SUBSCRIPTION_READ),
         (_l("Requests"), "/relationship-requests", "send", P.REQUEST_READ),
+        (_l("Leads"), "/leads", "funnel", P.LEAD_WORK),
+        (_l("Subscriptions"), "/subscriptions", "package", P.SUBSCRIPTION_READ),
         (_l("Catalog"), "/catalog", "tag", P.CATALOG_READ),
+        (_l("Business profile"), "/business-profiles", "store", P.PROFILE_EDIT),
+        (_l("Partnerships"), "/partnerships", "handshake", P.PARTNERSHIP_READ),
         (_l("Coming up"), "/coming-up", "calendar-days", P.CUSTOMER_READ),
         (_l("Activity"), "/activity", "history", P.ACTIVITY_READ),
         (_l("People"), "/users", "users", P.USER_MANAGE),
@@ -35,6 +38,7 @@ _ITEMS = {
     Side.CUSTOMER: (
         (_l("Home"), "/my", "house", P.MY_HOME),
         (_l("Partners"), "/my/partners", "handshake", P.MY_CONSENT),
+        (_l("Find a partner"), "/directory", "search", P.MY_HOME),
         (_l("Subscriptions"), "/my/subscriptions", "package", P.MY_SUBSCRIPTIONS),
         (_l("Orders"), "/my/orders", "receipt", P.MY_ORDERS),
         (_l("Agreement"), "/my/agreement", "file-text", P.MY_CONSENT),
@@ -51,5 +55,5 @@ def navigation(actor: Actor) -> list[NavItem]:
     return [
         NavItem(label, url, icon, path == url or (url not in ("/", "/my") and path.startswith(url + "/")))
         for label, url, icon, permission in _ITEMS[actor.side]
-        if permission in actor.permissions
+        if permission in actor.permissions and (url != "/directory" or actor.cloud is Cloud.PUBLIC)  # R62
     ]

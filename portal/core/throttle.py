@@ -57,6 +57,8 @@ LINK_ADDRESS = Limit("link-address", "240/hour")
 INVITATIONS = Limit("invitations", "300/hour")
 EXPORTS = Limit("exports", "60/hour")
 IMPORTS = Limit("imports", "60/hour")
+INQUIRY = Limit("inquiry", "6/day")
+INQUIRY_ADDRESS = Limit("inquiry-address", "20/hour")
 DOMAIN_PROBES = Limit("domain-probes", "60/hour")
 SEARCH = Limit("search", "1200/minute", light=True)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from portal.core.access import Actor
 from portal.customers.models import Customer
@@ -28,3 +29,20 @@ class CustomerRenamed:
     """The record stands under other words in this partner's lists (R13)."""
 
     customer: Customer
+
+
+@dataclass(frozen=True)
+class ResellersAsked:
+    """Which resellers does this provider work with, or did it (R41)? Subscribers answer with Resellers, in the order to show them."""
+
+    by: Actor
+
+
+@dataclass(frozen=True)
+class Reseller:
+    """`active`: may be named on a record now; a former one only stays where it stands (R42)."""
+
+    organization_id: int
+    public_id: UUID
+    name: str
+    active: bool

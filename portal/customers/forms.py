@@ -3,16 +3,18 @@
 from typing import Any
 
 from flask import g
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from portal.accounts.forms import AddressForm, CompanyForm, city, district, postal_code, region, street
 from portal.agreements.service import AttestationEntry
 from portal.core import clock, forms
 from portal.core.i18n import languages, zone
-from portal.customers.service import BillingEntry, ContactEntry, ProfileEntry
+from portal.customers import queries
+from portal.customers.service import BillingEntry, ContactEntry, ProfileEntry, ResellerEntry
 from portal.customers.texts import SEGMENT_NAMES
 
-__all__ = ["AttestationForm", "BillingForm", "CompanyForm", "ContactForm", "FirstAdminForm", "ProfileForm"]
+__all__ = ["AttestationForm", "BillingForm", "CompanyForm", "ContactForm", "FirstAdminForm", "ProfileForm", "ResellerForm", "reseller_field"]
 
 
 class BillingForm(AddressForm):
@@ -54,6 +56,28 @@ class ProfileForm(forms.Form):
         typed = [" ".join(tag.split())[:40].strip() for tag in (self.tags.data or "").split(",")]
         tags = {tag.casefold(): tag for tag in reversed(typed) if tag}  # the same word in another case is the same tag
         return ProfileEntry(self.segment.data, tuple(sorted(tags.values())), self.notes.data or "")
+
+
+def reseller_choices() -> list[tuple[str, str]]:
+    """Whom the provider may name; nobody for other partners."""
+    return [("", _("No reseller")), *((str(reseller.public_id), reseller.name) for reseller in queries.resellers(g.actor) if reseller.active)]
+
+
+def reseller_field() -> Any:
+    hint = _l("Who looks after this customer day to day. When both of you have a relationship with it, the reseller sees that you share it.")
+    return forms.select(_l("Reseller"), reseller_choices, required=False, default="", hint=hint)
+
+
+class ResellerForm(forms.Form):
+    Entry = ResellerEntry
+
+    reseller = reseller_field()
+    version = forms.version_field()
+
+    def keep(self, reseller: Any) -> None:
+        """Whoever stands there may stay, also when the partnership is over (R42)."""
+        if reseller is not None and str(reseller.public_id) not in dict(self.reseller.choices):
+            self.reseller.choices.append((str(reseller.public_id), _("%(name)s (former)", name=reseller.name)))
 
 
 class FirstAdminForm(forms.Form):

@@ -77,6 +77,7 @@ class Customer(Shared, Versioned, Base):
     ended_by: Mapped[str | None] = mapped_column(sa.Unicode(120))
     ending_reason: Mapped[str | None] = mapped_column(sa.Unicode(1000))
     organization: Mapped[Organization] = relationship(foreign_keys="Customer.customer_id", lazy="joined", innerjoin=True)
+    reseller: Mapped[Organization | None] = relationship(foreign_keys="Customer.reseller_id", lazy="select")
 
     @property
     def billing_address(self) -> Address:

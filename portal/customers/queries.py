@@ -8,11 +8,14 @@ import sqlalchemy as sa
 from portal.accounts.models import Organization
 from portal.agreements.models import AgreementState
 from portal.core import lists, search
+from portal.core.access import Actor, PartnerType
 from portal.core.db import db
 from portal.core.errors import NotFound
+from portal.core.events import ask
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
 from portal.core.scope import current_scope
+from portal.customers.events import Reseller, ResellersAsked
 from portal.customers.models import Customer, CustomerTag, RelationshipState
 
 SORTS = {
@@ -28,12 +31,14 @@ COLUMNS = (
     Customer.domain,
     Customer.state,
     Customer.agreement,
+    sa.select(Organization.name).where(Organization.id == Customer.reseller_id).scalar_subquery().label("reseller"),
 )
 LISTED: dict[str, list[str] | None] = {
     "state": [RelationshipState.PENDING, RelationshipState.ACTIVE],
     "agreement": list(AgreementState),
     "tag": None,
 }
+PROVIDERS_LISTED = LISTED | {"reseller": None}  # an indirect provider's list is filtered by reseller too (R41)
 
 
 def page(query: ListQuery) -> Page:
@@ -49,12 +54,20 @@ def export(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
 def record(public_id: UUID, *, lock: bool = False) -> Customer:
     """The partner's record of this customer; NotFound where there is none in the scope."""
     statement = sa.select(Customer).where(Customer.public_id == public_id)
-    if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
-    customer = db.session.scalar(statement)
+    locked = statement.with_for_update().execution_options(populate_existing=True)
+    customer = db.session.scalar(locked if lock else statement.options(sa.orm.joinedload(Customer.reseller)))
     if customer is None:
         raise NotFound(public_id)
     return customer
+
+
+def record_with_tags(public_id: UUID) -> tuple[Customer, list[str]]:
+    """The record and its tags, for the customer's page: one statement."""
+    tags = sa.select(sa.func.aggregate_strings(CustomerTag.tag, "\n")).where(CustomerTag.record_id == Customer.id).scalar_subquery()
+    row = db.session.execute(sa.select(Customer, tags).where(Customer.public_id == public_id).options(sa.orm.joinedload(Customer.reseller))).one_or_none()
+    if row is None:
+        raise NotFound(public_id)
+    return row[0], sorted(row[1].split("\n")) if row[1] else []
 
 
 def present(public_id: UUID, *, lock: bool = False) -> Customer:
@@ -108,17 +121,13 @@ def _hops() -> sa.Select:
 _TAGS = _hops()
 
 
-def with_tags(public_id: UUID) -> tuple[Customer, list[str]]:
-    """The record with its tags, in one statement; NotFound where there is none."""
-    tags = sa.select(sa.func.aggregate_strings(CustomerTag.tag, "\n")).where(CustomerTag.record_id == Customer.id).scalar_subquery()
-    row = db.session.execute(sa.select(Customer, tags).where(Customer.public_id == public_id)).one_or_none()
-    if row is None:
-        raise NotFound(public_id)
-    return row[0], sorted(row[1].split("\n")) if row[1] else []
-
-
 def tags_of(customer: Customer) -> list[str]:
     return list(db.session.scalars(sa.select(CustomerTag.tag).where(CustomerTag.record_id == customer.id).order_by(CustomerTag.tag)))
+
+
+def resellers(by: Actor) -> list[Reseller]:
+    """The resellers of an indirect provider, former ones too; nobody else has any."""
+    return ask(ResellersAsked(by)) if by.partner_type is PartnerType.INDIRECT_PROVIDER else []
 
 
 def partners_of(organization_id: int) -> list[Any]:
@@ -141,12 +150,23 @@ def _filtered(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
         statement = statement.where(Customer.ended == 0, Customer.agreement == sa.bindparam("agreement", type_=Customer.agreement.type))
     if "tag" in filters:
         statement = statement.where(Customer.id.in_(sa.select(CustomerTag.record_id).where(CustomerTag.tag == sa.bindparam("tag"))))
+    if "reseller" in filters:
+        named = sa.select(Organization.id).where(Organization.public_id == sa.bindparam("reseller", type_=sa.Uuid()))
+        statement = statement.where(Customer.reseller_id == named.scalar_subquery())
     return statement
 
 
 def _filter_values(query: ListQuery) -> dict[str, Any]:
-    kinds = {"state": RelationshipState, "agreement": AgreementState, "tag": str}
+    kinds: dict[str, Any] = {"state": RelationshipState, "agreement": AgreementState, "tag": str, "reseller": _key}
     return {name: kinds[name](value) for name, value in query.filters.items()}
+
+
+def _key(value: str) -> UUID:
+    """A public key; one that nobody has for what is none."""
+    try:
+        return UUID(value)
+    except ValueError:
+        return UUID(int=0)
 
 
 _finder = Finder(Customer, COLUMNS, SORTS, _filtered, _filter_values)

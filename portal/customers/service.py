@@ -60,6 +60,13 @@ class ProfileEntry:
     notes: str
 
 
+@dataclass(frozen=True)
+class ResellerEntry:
+    """The public key of the reseller, or empty for none."""
+
+    reseller: str
+
+
 def enter_record(
     organization: Organization, *, partner_id: int, state: RelationshipState, by: Actor, at: datetime, name: str | None = None, **details: Any
 ) -> Customer:
@@ -132,6 +139,43 @@ def change_profile(customer: Customer, entry: ProfileEntry, *, version: int | No
         db.session.execute(sa.delete(CustomerTag).where(CustomerTag.record_id == customer.id))
         db.session.add_all([CustomerTag(partner_id=customer.partner_id, record_id=customer.id, tag=tag) for tag in sorted(entry.tags)])
     audit.record("customer.updated", by=by, at=at, customer=customer.logged, before=before, after=after)
+
+
+def change_reseller(customer: Customer, entry: ResellerEntry, *, version: int | None, by: Actor, at: datetime) -> None:
+    """The provider names the reseller of a customer, or none (R41); a former reseller stays until another is named (R42)."""
+    present = reseller_of(customer)
+    if version is not None and edition(present) != version:
+        raise stale({"reseller": (present["reseller"], entry.reseller)} if present["reseller"] != entry.reseller else {})
+    if entry.reseller == present["reseller"]:
+        return
+    reseller = chosen_reseller(entry.reseller, by=by)
+    name_reseller(customer, reseller, by=by, at=at)
+    if reseller is not None:
+        mails.reseller_named(customer, reseller, by=by, at=at)
+
+
+def chosen_reseller(public_id: str, *, by: Actor) -> Organization | None:
+    """The reseller with this public key: one that the provider has an active partnership with (R41)."""
+    if not public_id:
+        return None
+    known = {str(reseller.public_id): reseller.organization_id for reseller in queries.resellers(by) if reseller.active}
+    if public_id not in known:
+        raise Refused(_("You have no active partnership with this reseller. Choose another one, or none."), field="reseller")
+    return accounts.organization(known[public_id])
+
+
+def name_reseller(customer: Customer, reseller: Organization | None, *, by: Actor, at: datetime) -> None:
+    """On the provider's own record; its log alone tells of it."""
+    former = customer.reseller
+    customer.reseller_id = reseller.id if reseller else None
+    before, after = ({"reseller": company.name if company else None} for company in (former, reseller))
+    audit.record("customer.updated", by=by, at=at, customer=customer.logged, seen_by=(customer.partner_id,), before=before, after=after)
+    db.session.flush()
+    db.session.expire(customer, ["reseller"])
+
+
+def reseller_of(customer: Customer) -> dict[str, str]:
+    return {"reseller": str(customer.reseller.public_id) if customer.reseller else ""}
 
 
 def profile_of(customer: Customer) -> dict[str, Any]:

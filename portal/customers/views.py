@@ -6,7 +6,7 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from portal.core import audit, events, lists, throttle
-from portal.core.access import Permission
+from portal.core.access import PartnerType, Permission
 from portal.core.lists import ListQuery
 from portal.core.pages import page
 from portal.core.routing import Feature, later, scope_of
@@ -30,6 +30,8 @@ def index() -> ResponseReturnValue:
         query=query,
         found=queries.page(query),
         tags=queries.tags,
+        resellers=queries.resellers,
+        provider=_provider(),
         relationship_names=RELATIONSHIP_NAMES,
         relationship_tones=RELATIONSHIP_TONES,
         agreement_names=AGREEMENT_NAMES,
@@ -54,7 +56,7 @@ def former() -> ResponseReturnValue:
 
 @feature.get("/<uuid:customer_id>", permission=P.CUSTOMER_READ)
 def show(customer_id: UUID) -> ResponseReturnValue:
-    customer, tags = queries.with_tags(customer_id)
+    customer, tags = queries.record_with_tags(customer_id)
     may_see_log = customer.customer_id is not None and g.actor.may(P.ACTIVITY_READ)
     return page(
         "customers/show.html",
@@ -67,7 +69,11 @@ def show(customer_id: UUID) -> ResponseReturnValue:
 
 
 def _query(path: str) -> ListQuery:
-    return ListQuery.parse(path, request.args, sorts=list(queries.SORTS), filters=queries.LISTED)
+    return ListQuery.parse(path, request.args, sorts=list(queries.SORTS), filters=queries.PROVIDERS_LISTED if _provider() else queries.LISTED)
+
+
+def _provider() -> bool:
+    return bool(g.actor.partner_type is PartnerType.INDIRECT_PROVIDER)
 
 
 def _exported(row: tuple[UUID, str, str, RelationshipState]) -> tuple[str, str, str, str]:

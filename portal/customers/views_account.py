@@ -14,26 +14,28 @@ from portal.accounts.service import CompanyEntry
 from portal.agreements import queries as agreements
 from portal.agreements import service as agreement_service
 from portal.core import clock, throttle
-from portal.core.access import Permission, Side
+from portal.core.access import PartnerType, Permission, Side
 from portal.core.errors import Forbidden, NotFound, Refused, Stale
 from portal.core.i18n import language
 from portal.core.pages import invalid, page, saved, see_other
 from portal.core.routing import Feature
 from portal.customers import queries, service
-from portal.customers.forms import AttestationForm, BillingForm, CompanyForm, ContactForm, FirstAdminForm, ProfileForm
+from portal.customers.forms import AttestationForm, BillingForm, CompanyForm, ContactForm, FirstAdminForm, ProfileForm, ResellerForm
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.texts import SEGMENT_NAMES
 
 P = Permission
 feature = Feature("customer_account", __name__, url_prefix="/customers/<uuid:customer_id>")
-SECTIONS = ("company", "billing", "contact", "profile")
-FORMS: dict[str, Any] = {"company": CompanyForm, "billing": BillingForm, "contact": ContactForm, "profile": ProfileForm}
+SECTIONS = ("company", "billing", "contact", "profile", "reseller")
+FORMS: dict[str, Any] = {"company": CompanyForm, "billing": BillingForm, "contact": ContactForm, "profile": ProfileForm, "reseller": ResellerForm}
 CHANGES: dict[str, Any] = {
     "company": service.change_company,
     "billing": service.change_billing,
     "contact": service.change_contact,
     "profile": service.change_profile,
+    "reseller": service.change_reseller,
 }
+PARTS: dict[str, Any] = {"profile": service.profile_of, "reseller": service.reseller_of}  # others are fields of the record
 
 
 @feature.get("/account", permission=P.CUSTOMER_READ)
@@ -41,14 +43,14 @@ def show(customer_id: UUID) -> ResponseReturnValue:
     return page("customers/account.html", swaps=SECTIONS, **_shown(queries.present(customer_id)))
 
 
-@feature.get("/account/<any(company, billing, contact, profile):section>", permission=P.CUSTOMER_EDIT)
+@feature.get("/account/<any(company, billing, contact, profile, reseller):section>", permission=P.CUSTOMER_EDIT)
 def edit(customer_id: UUID, section: str) -> ResponseReturnValue:
     customer = queries.present(customer_id)
     _may_edit(customer, section)
     return page("customers/account.html", swaps=SECTIONS, **_shown(customer, section, _form(customer, section)))
 
 
-@feature.post("/account/<any(company, billing, contact, profile):section>", permission=P.CUSTOMER_EDIT)
+@feature.post("/account/<any(company, billing, contact, profile, reseller):section>", permission=P.CUSTOMER_EDIT)
 def update(customer_id: UUID, section: str) -> ResponseReturnValue:
     customer = queries.present(customer_id, lock=True)
     _may_edit(customer, section)
@@ -163,6 +165,7 @@ def _shown(customer: Customer, editing: str | None = None, form: Any = None) -> 
         "company_open": alone and g.actor.may(P.CUSTOMER_EDIT),
         "tags": queries.tags_of(customer),
         "segment_names": SEGMENT_NAMES,
+        "names_resellers": _names_resellers(),
         "editing": editing,
         "form": form,
     }
@@ -181,6 +184,13 @@ def _agreement(customer: Customer, form: AttestationForm) -> dict[str, Any]:
 def _may_edit(customer: Customer, section: str) -> None:
     if section == "company" and not service.company_is_open_to(customer, g.actor):
         raise Forbidden("the organization's own admins edit this (R10)")
+    if section == "reseller" and not _names_resellers():
+        raise NotFound(section)
+
+
+def _names_resellers() -> bool:
+    """An indirect provider says on its record who the reseller is (R41)."""
+    return bool(g.actor.partner_type is PartnerType.INDIRECT_PROVIDER)
 
 
 def _edition(customer: Customer, section: str) -> int:
@@ -189,7 +199,7 @@ def _edition(customer: Customer, section: str) -> int:
 
 
 def _part(customer: Customer, section: str) -> dict[str, Any]:
-    return service.profile_of(customer) if section == "profile" else service.part_of(customer, FORMS[section].Entry)
+    return PARTS[section](customer) if section in PARTS else service.part_of(customer, FORMS[section].Entry)  # type: ignore[no-any-return]
 
 
 def _form(customer: Customer, section: str) -> Any:
@@ -204,4 +214,7 @@ def _form(customer: Customer, section: str) -> Any:
         return BillingForm(data=filled, fixed_country=customer.country)
     if section == "profile":
         filled["tags"] = ", ".join(filled["tags"])
-    return FORMS[section](data=filled)
+    form = FORMS[section](data=filled)
+    if section == "reseller":
+        form.keep(customer.reseller)
+    return form

@@ -12,10 +12,12 @@ from portal.core.db import db
 from portal.core.lists import COUNTED_UP_TO
 from portal.core.outbox import Mail, MailState
 from portal.customers.models import Customer, RelationshipState
+from portal.leads.models import OPEN, Lead, LeadState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
 from portal.subscriptions.models import Subscription, SubscriptionState
 
 SOON = timedelta(days=30)
+TO_ANSWER = timedelta(days=3)
 LATELY = timedelta(days=14)
 LOOKED_THROUGH = 500
 SHOWN = 5
@@ -29,19 +31,22 @@ class Counts:
     pending: int | None
     waiting: int | None
     failed: int | None
+    leads: int | None
+    leads_due: int | None
     subscriptions: int | None
     ending: int | None
 
 
 def counts(actor: Actor, at: datetime) -> Counts:
     """All in one statement."""
-    needed = (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ, Permission.SUBSCRIPTION_READ)
+    needed = (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ, Permission.LEAD_WORK, Permission.SUBSCRIPTION_READ)
     statement = _counts(*(actor.may(permission) for permission in needed))
-    return Counts(**db.session.execute(statement, {"organization": actor.organization_id, "soon": (at + SOON).date()}).one()._asdict())
+    known = {"organization": actor.organization_id, "answer_by": at + TO_ANSWER, "soon": (at + SOON).date()}
+    return Counts(**db.session.execute(statement, known).one()._asdict())
 
 
 @functools.cache
-def _counts(customers: bool, requests: bool, outbox: bool, subscriptions: bool) -> sa.Select:
+def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscriptions: bool) -> sa.Select:
     """Built once for each set of permissions."""
     R, S = RelationshipRequest, Subscription
     active = sa.select(S.id).where(S.state == SubscriptionState.ACTIVE)
@@ -51,6 +56,8 @@ def _counts(customers: bool, requests: bool, outbox: bool, subscriptions: bool) 
         "pending": (customers, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
         "waiting": (requests, sa.select(R.id).where(R.state == RequestState.SENT)),
         "failed": (outbox, sa.select(latest.c.state).where(latest.c.state == MailState.FAILED)),
+        "leads": (leads, sa.select(Lead.id).where(Lead.state.in_(OPEN))),
+        "leads_due": (leads, sa.select(Lead.id).where(Lead.state == LeadState.RECEIVED, Lead.due_at <= sa.bindparam("answer_by", type_=Lead.due_at.type))),
         "subscriptions": (subscriptions, active),
         "ending": (subscriptions, active.where(S.auto_renew.is_(False), S.turns_on <= sa.bindparam("soon", type_=S.turns_on.type))),
     }

@@ -3,10 +3,8 @@
 from flask import g
 from flask.typing import ResponseReturnValue
 
-from portal.core import audit, clock
+from portal.core import audit, clock, lists
 from portal.core.access import Permission, Side
-from portal.core.i18n import show_number
-from portal.core.lists import COUNTED_UP_TO
 from portal.core.pages import page, see_other
 from portal.core.routing import Feature
 from portal.insights import queries
@@ -30,17 +28,12 @@ def index() -> ResponseReturnValue:
     return page(
         "insights/index.html",
         counts=counts,
-        number=_number,
+        number=lists.capped,
         answered=answered,
         names=STATE_NAMES,
         tones=STATE_TONES,
         lapsing=queries.lapsing(at) if actor.may(P.REQUEST_READ) else [],
         drafts=drafts,
-        fresh=counts.customers == 0 and not (counts.waiting or answered or drafts),
+        fresh=counts.customers == 0 and not (counts.waiting or answered or drafts or counts.leads),
         entries=[entry for entry in latest if not entry.action.startswith("session.")][:8],
     )
-
-
-def _number(count: int) -> str:
-    """A count that stops at COUNTED_UP_TO."""
-    return f"{show_number(COUNTED_UP_TO)}+" if count > COUNTED_UP_TO else show_number(count)

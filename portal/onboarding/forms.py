@@ -8,11 +8,12 @@ from flask_babel import lazy_gettext as _l
 from portal.accounts.forms import CompanyForm
 from portal.core import clock, forms, places
 from portal.core.i18n import language, languages, zone
+from portal.customers.forms import reseller_field
 from portal.customers.texts import SEGMENT_NAMES
 from portal.onboarding.service import AccountEntry
 
 
-def _market_countries() -> list[tuple[str, str]]:
+def market_countries() -> list[tuple[str, str]]:
     """A partner sells only inside its own market (R27)."""
     mine = places.market(g.actor.country)
     return [(code, name) for code, name in places.country_names(language()) if places.market(code) == mine]
@@ -21,7 +22,7 @@ def _market_countries() -> list[tuple[str, str]]:
 class AccountForm(CompanyForm):
     Entry = AccountEntry  # type: ignore[assignment]  # the company is one part of it
 
-    country = forms.select(_l("Country"), _market_countries, autocomplete="off")
+    country = forms.select(_l("Country"), market_countries, autocomplete="off")
     domain = forms.domain(_l("Primary domain"), hint=_l("The customer's own domain, such as company.example. A web address or an e-mail address is fine too."))
     first_name = forms.text(_l("First name"), length=100, autocomplete="off")
     last_name = forms.text(_l("Last name"), length=100, autocomplete="off")
@@ -30,6 +31,7 @@ class AccountForm(CompanyForm):
     language = forms.select(_l("Language"), languages, hint=_l("For messages to the customer."))
     order = forms.hidden()  # when this was sent, set by the script: saves may overtake each other on the way
     segment = forms.select(_l("Segment"), lambda: [(segment.value, str(name)) for segment, name in SEGMENT_NAMES.items()])
+    reseller = reseller_field()  # for an indirect provider, which may add a customer on behalf of one (R41)
 
     def typed(self) -> dict[str, Any]:
         """Everything as typed, for the draft."""

@@ -20,6 +20,7 @@ class CustomerDraft(Owned, Public, Versioned, Base):
     typed: Mapped[dict[str, Any]]
     saved_at: Mapped[datetime]
     customer_public_id: Mapped[UUID | None]  # set by Submit: a second click leads to the same confirmation
+    origin: Mapped[UUID | None]  # the lead that it came from (R56), of a floor above: no foreign key
 
     @property
     def lines(self) -> dict[str, int]:

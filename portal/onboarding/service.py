@@ -17,12 +17,15 @@ from portal.core import audit
 from portal.core.access import Actor, Permission, Role, Side
 from portal.core.db import attempt, db, find, uuid7
 from portal.core.errors import NotFound, Refused
+from portal.core.events import emit
 from portal.core.places import market
 from portal.core.scope import EVERYTHING, scoped
 from portal.core.words import Caution, address_warnings, name_warnings
+from portal.customers import mails as customer_mails
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState, Segment
-from portal.customers.service import enter_record
+from portal.customers.service import chosen_reseller, enter_record
+from portal.onboarding.events import CustomerAdded
 from portal.onboarding.models import CustomerDraft
 from portal.subscriptions import catalog, ordering
 from portal.subscriptions.catalog import Standing
@@ -50,6 +53,7 @@ class AccountEntry:
     phone: str
     language: str
     segment: str
+    reseller: str = ""  # public key of the reseller on whose behalf a provider adds the customer (R41)
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,17 @@ def my_draft(public_id: UUID, by: Actor, *, lock: bool = False) -> CustomerDraft
     return draft
 
 
+def draft_from(origin: UUID, known: dict[str, str], *, by: Actor, at: datetime) -> CustomerDraft:
+    """One's draft of the customer that this lead becomes (R56): the one begun already, or a new one with everything known filled in."""
+    mine = sa.select(CustomerDraft).where(CustomerDraft.author_id == by.user_id, CustomerDraft.origin == origin)
+    draft = db.session.scalar(mine.where(CustomerDraft.customer_public_id.is_(None)).order_by(CustomerDraft.id.desc()).limit(1))
+    if draft is None:
+        draft = _new_draft(uuid7(), by=by, at=at)
+        draft.origin, draft.typed = origin, known
+        db.session.flush()
+    return draft
+
+
 def _new_draft(public_id: UUID, *, by: Actor, at: datetime) -> CustomerDraft:
     assert by.organization_id is not None and by.user_id is not None
     mine = sa.select(CustomerDraft.id).where(CustomerDraft.author_id == by.user_id).order_by(CustomerDraft.id.desc())
@@ -164,6 +179,7 @@ def cautions(entry: AccountEntry) -> list[Caution]:
 
 def check(entry: AccountEntry, *, by: Actor) -> None:
     """Why this customer cannot be added; raised before anything exists."""
+    chosen_reseller(entry.reseller, by=by)
     if market(entry.country) != market(by.country):
         raise Refused(_("You can only sell inside your own market. Choose a country of it."), field="country")
     known = customers.by_domain(entry.domain)
@@ -203,20 +219,26 @@ def add_customer(
         tax_id=entry.tax_id,
     )
     details = asdict(entry)
+    reseller = chosen_reseller(entry.reseller, by=by)
     customer = enter_record(
         organization,
         partner_id=by.organization_id,
         state=RelationshipState.ACTIVE,
         by=by,
         at=at,
+        reseller_id=reseller.id if reseller else None,
         **{key: details[key] for key in ("first_name", "last_name", "email", "phone", "language", "segment")},
     )
     colleague = account_service.Colleague(f"{entry.first_name} {entry.last_name}"[:120], entry.email, [Role.CUSTOMER_ADMIN], entry.language)
     account_service.invite_user(organization, colleague, by=by, at=at, mailed=mailed, about="first_admin")
-    audit.record("customer.added", by=by, at=at, customer=customer.logged, after={"name": entry.name, "domain": entry.domain, "email": entry.email})
+    after = {"name": entry.name, "domain": entry.domain, "email": entry.email} | ({"reseller": reseller.name} if reseller else {})
+    audit.record("customer.added", by=by, at=at, customer=customer.logged, after=after)
+    if reseller is not None:
+        customer_mails.reseller_named(customer, reseller, by=by, at=at)
     sold = _sell(draft.lines, customer, entry, by=by, at=at, attested=attested) if draft.lines and by.may(Permission.SUBSCRIPTION_ORDER) else ""
     draft.customer_public_id, draft.typed = customer.public_id, {"sold": sold} if sold else {}
     db.session.flush()
+    emit(CustomerAdded(customer, draft.origin, by, at))
     return customer
 
 

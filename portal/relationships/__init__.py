@@ -1,1 +1,1 @@
-"""Relationship requests and their acceptance, delegated administration, ending and reinstating; the customer's view of its partners."""
+"""Relationship requests and their acceptance, delegated administration, ending and reinstating; partnerships; the customer's view of its partners."""

@@ -9,6 +9,14 @@ from portal.relationships.models import RelationshipRequest
 
 
 @dataclass(frozen=True)
+class RequestShown:
+    """Which panels do other features add to a request's page? Subscribers answer with customers' Panels."""
+
+    request: RelationshipRequest
+    actor: Actor
+
+
+@dataclass(frozen=True)
 class RelationshipEnding:
     """May this relationship end? Subscribers answer with the Obstacles that are still in the way (R35)."""
 
@@ -41,7 +49,7 @@ class RelationshipEnded:
 
 @dataclass(frozen=True)
 class RelationshipStarted:
-    """A request was accepted; for a reinstated one, with all that was before."""
+    """A request was accepted; for a reinstated one, with all that was before. A joint one (R28) tells of each record."""
 
     customer: Customer
     request: RelationshipRequest

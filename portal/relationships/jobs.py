@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from portal.core import clock, jobs
-from portal.relationships import delegation, registration, service
+from portal.relationships import delegation, partnerships, registration, service
 
 KEPT = timedelta(days=30)
 
@@ -30,6 +30,18 @@ def run_out_delegations() -> None:
 def remind_of_delegations() -> None:
     """30, 7 and 1 day before delegated administration ends."""
     delegation.remind(at=clock.now())
+
+
+@jobs.every(minutes=5)
+def expire_partnership_requests() -> None:
+    """Requests for a partnership whose link ran out."""
+    partnerships.expire(at=clock.now())
+
+
+@jobs.every(minutes=60)
+def remind_of_partnership_requests() -> None:
+    """Authors of those that lapse soon."""
+    partnerships.remind(at=clock.now())
 
 
 @jobs.every(minutes=60)

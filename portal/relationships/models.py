@@ -1,4 +1,4 @@
-"""Relationship requests, registrations on the way in, and delegated administration."""
+"""Relationship requests, registrations on the way in, delegated administration, and partnerships."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts.models import Organization
 from portal.core.db import Base, Public, Versioned, choice
-from portal.core.scope import Owned, Shared
+from portal.core.scope import Owned, Resold, Shared
 from portal.core.tokens import OneTimeLink
 
 
@@ -53,8 +53,20 @@ class DelegationState(StrEnum):
     ENDED = "ended"
 
 
+class PartnershipState(StrEnum):
+    SENT = "sent"
+    ACTIVE = "active"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    ENDED = "ended"
+
+
 class RelationshipRequest(Shared, Public, Versioned, Base):
-    """One request to one address. `customer_id` is the customer it is for, or who accepted it."""
+    """One request to one address. `customer_id` is the customer it is for, or who accepted it.
+
+    `provider_id` is the provider that a reseller asks for along with itself (R28).
+    """
 
     __tablename__ = "relationship_request"
     __table_args__ = (
@@ -88,8 +100,10 @@ class RelationshipRequest(Shared, Public, Versioned, Base):
     author_name: Mapped[str] = mapped_column(sa.Unicode(120))
     author_email: Mapped[str] = mapped_column(sa.Unicode(254))
     link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("one_time_link.id"), index=True)
+    provider_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organization.id"))
     link: Mapped[OneTimeLink | None] = relationship(lazy="select")
     partner: Mapped[Organization] = relationship(foreign_keys="RelationshipRequest.partner_id", lazy="select")
+    provider: Mapped[Organization | None] = relationship(foreign_keys="RelationshipRequest.provider_id", lazy="select")
 
 
 class Registration(Owned, Public, Base):
@@ -122,3 +136,46 @@ class DelegatedAdministration(Shared, Public, Versioned, Base):
     reminded_days: Mapped[int | None]
     ended_by: Mapped[str | None] = mapped_column(sa.Unicode(200))
     request_id: Mapped[int] = mapped_column(sa.ForeignKey("relationship_request.id"))
+
+
+class Partnership(Resold, Public, Versioned, Base):
+    """A provider (`partner_id`) asks a reseller to work with it; `reseller_id` is whoever accepted (R40)."""
+
+    __tablename__ = "partnership"
+    __table_args__ = (
+        sa.Index("ix_partnership_newest", "partner_id", "id"),
+        sa.Index("ix_partnership_state", "partner_id", "state", "id"),
+        sa.Index("ix_partnership_reseller", "reseller_id", "id"),
+        sa.Index("ix_partnership_due", "state", "expires_at"),
+        sa.Index(
+            "uq_partnership_active",
+            "partner_id",
+            "reseller_id",
+            unique=True,
+            sqlite_where=sa.text("state = 'active'"),
+            postgresql_where=sa.text("state = 'active'"),
+        ),
+    )
+    state: Mapped[PartnershipState] = mapped_column(choice(PartnershipState), default=PartnershipState.SENT)
+    state_at: Mapped[datetime]
+    email: Mapped[str] = mapped_column(sa.Unicode(254))
+    organization: Mapped[str] = mapped_column(sa.Unicode(200), default="")
+    language: Mapped[str] = mapped_column(sa.Unicode(8))
+    subject: Mapped[str] = mapped_column(sa.Unicode(200))
+    body: Mapped[str] = mapped_column(sa.UnicodeText)
+    sent_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    reminded_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    answered_by: Mapped[str | None] = mapped_column(sa.Unicode(400))
+    decline_reason: Mapped[str | None] = mapped_column(sa.Unicode(1000))
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(sa.Unicode(400))
+    ending_reason: Mapped[str | None] = mapped_column(sa.Unicode(1000))
+    author_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user.id"))
+    author_name: Mapped[str] = mapped_column(sa.Unicode(120))
+    author_email: Mapped[str] = mapped_column(sa.Unicode(254))
+    link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("one_time_link.id"), index=True)
+    link: Mapped[OneTimeLink | None] = relationship(lazy="select")
+    partner: Mapped[Organization] = relationship(foreign_keys="Partnership.partner_id", lazy="select")
+    reseller: Mapped[Organization | None] = relationship(foreign_keys="Partnership.reseller_id", lazy="select")

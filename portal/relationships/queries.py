@@ -1,21 +1,31 @@
-"""Reads of relationship requests and delegated administration, on both sides."""
+"""Reads of relationship requests, delegated administration and partnerships, on every side."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from portal.accounts.models import Organization
 from portal.core import tokens
-from portal.core.access import Actor, Permission, Side
+from portal.core.access import Actor, PartnerType, Permission, Side
 from portal.core.db import db, find
 from portal.core.errors import NotFound
-from portal.core.lists import ListQuery, Page, Sort, fetch
-from portal.core.scope import EVERYTHING, scoped
+from portal.core.lists import ListQuery, Page, Sort, counting, fetch
+from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, RelationshipState
-from portal.relationships.models import AdminRole, DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
+from portal.relationships.models import (
+    AdminRole,
+    DelegatedAdministration,
+    DelegationState,
+    Partnership,
+    PartnershipState,
+    RelationshipRequest,
+    RequestState,
+)
 
 NEWEST = Sort(RelationshipRequest.id, RelationshipRequest.id, descending=True)
 FILTERS = {"state": list(RequestState)}
@@ -24,28 +34,48 @@ FILTERS = {"state": list(RequestState)}
 def requests(query: ListQuery) -> Page:
     R = RelationshipRequest
     statement: Any = sa.select(
-        R.id, R.public_id, R.email, R.organization, R.state, R.state_at, R.sent_at, R.expires_at, R.created_at, R.delegated_administration, R.author_name
+        R.id,
+        R.public_id,
+        R.email,
+        R.organization,
+        R.state,
+        R.state_at,
+        R.sent_at,
+        R.expires_at,
+        R.created_at,
+        R.delegated_administration,
+        R.author_name,
+        R.provider_id,
     )
     if "state" in query.filters:
         statement = statement.where(R.state == RequestState(query.filters["state"]))
-    for word in query.words.split():
-        pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        statement = statement.where(sa.or_(R.email.ilike(pattern, escape="\\"), R.organization.ilike(pattern, escape="\\")))
+    statement = statement.where(*_mention(query.words, R.email, R.organization))
     return fetch(statement, query, NEWEST, lambda row: (row.id, row.id))
+
+
+def _mention(words: str, *columns: Any) -> list[sa.ColumnElement[bool]]:
+    """Each word stands in one of these columns."""
+    patterns = ["%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%" for word in words.split()]
+    return [sa.or_(*(column.ilike(pattern, escape="\\") for column in columns)) for pattern in patterns]
 
 
 def request_of(public_id: UUID, *, lock: bool = False) -> RelationshipRequest:
     return find(RelationshipRequest, public_id, lock=lock)
 
 
-def requests_to(customer: Customer, limit: int = 10) -> list[Any]:
-    """The latest requests that concern this customer."""
-    R = RelationshipRequest
-    return list(
-        db.session.execute(
-            sa.select(R.public_id, R.email, R.state, R.state_at, R.purpose).where(R.customer_id == customer.customer_id).order_by(R.id.desc()).limit(limit)
-        )
-    )
+def held_and_asked(customer: Customer, *, limit: int) -> tuple[DelegatedAdministration | None, list[Any]]:
+    """The delegated administration in force at this customer, and the latest requests that concern it: one statement for its page."""
+    D, R = DelegatedAdministration, RelationshipRequest
+    rows = db.session.execute(
+        sa.select(D, R.public_id, R.email, R.state, R.state_at, R.purpose)
+        .select_from(Customer)
+        .outerjoin(D, sa.and_(D.customer_id == Customer.customer_id, D.state == DelegationState.ACTIVE))
+        .outerjoin(R, R.customer_id == Customer.customer_id)
+        .where(Customer.id == customer.id)
+        .order_by(R.id.desc())
+        .limit(limit)
+    ).all()
+    return (rows[0][0] if rows else None), [row for row in rows if row.public_id is not None]
 
 
 def open_request_to(organization_id: int) -> RelationshipRequest | None:
@@ -89,11 +119,15 @@ def effective_roles(roles: Iterable[str]) -> frozenset[AdminRole]:
 
 def request_by_token(token: str) -> RelationshipRequest | None:
     """The request that this link belongs to, whatever its state; None for links never issued or replaced since."""
-    link = tokens.look_up("connect", token)
+    return _by_token(RelationshipRequest, "connect", token)
+
+
+def _by_token(model: Any, purpose: str, token: str) -> Any:
+    link = tokens.look_up(purpose, token)
     if link is None:
         return None
     with scoped(EVERYTHING):
-        return db.session.scalar(sa.select(RelationshipRequest).where(RelationshipRequest.link_id == link.id))
+        return db.session.scalar(sa.select(model).where(model.link_id == link.id))
 
 
 class NotHeld(NotFound):
@@ -110,21 +144,36 @@ def request_held(public_id: UUID, held: dict[str, int], actor: Actor | None, *, 
     `held` maps request ids to the generation of the link that was opened; a link sent again replaces the old one.
     """
     with scoped(EVERYTHING):
-        statement = sa.select(RelationshipRequest).where(RelationshipRequest.public_id == public_id)
-        if lock:
-            statement = statement.with_for_update().execution_options(populate_existing=True)
-        else:
-            statement = statement.options(sa.orm.joinedload(RelationshipRequest.link), sa.orm.joinedload(RelationshipRequest.partner))
-        request = db.session.scalar(statement)
-        missing = NotHeld if actor is None else NotFound
-        if request is None or request.link is None or request.state is RequestState.DRAFT:
-            raise missing(public_id)
-        holds = held.get(str(public_id)) == request.link.generation
+        request = _behind_link(RelationshipRequest, public_id, RelationshipRequest.provider, lock=lock)
+        if request is None or request.state is RequestState.DRAFT:
+            raise _missing(public_id, {}, actor)
         named = actor is not None and actor.may(Permission.MY_CONSENT) and request.named and request.customer_id == actor.organization_id
         answered = actor is not None and actor.side is Side.CUSTOMER and request.customer_id == actor.organization_id
-        if not (holds or named or answered):
-            raise Replaced(public_id) if str(public_id) in held else missing(public_id)
-        return request
+        if not (_holds(request, held) or named or answered):
+            raise _missing(public_id, held, actor)
+        return request  # type: ignore[no-any-return]
+
+
+def _behind_link(model: Any, public_id: UUID, other: Any, *, lock: bool) -> Any:
+    """A row that a link leads to, with the companies that it names; None when there is none."""
+    statement = sa.select(model).where(model.public_id == public_id)
+    if lock:
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    else:
+        statement = statement.options(sa.orm.joinedload(model.link), sa.orm.joinedload(model.partner), sa.orm.joinedload(other))
+    row = db.session.scalar(statement)
+    return row if row is not None and row.link is not None else None
+
+
+def _holds(row: Any, held: dict[str, int]) -> bool:
+    return bool(held.get(str(row.public_id)) == row.link.generation)
+
+
+def _missing(public_id: UUID, held: dict[str, int], actor: Actor | None) -> NotFound:
+    """What somebody is told who may not look: the same for every address, but that an opened link was replaced."""
+    if str(public_id) in held:
+        return Replaced(public_id)
+    return NotHeld(public_id) if actor is None else NotFound(public_id)
 
 
 def waiting_for(organization_id: int, at: datetime) -> list[Any]:
@@ -175,7 +224,176 @@ def accepted_request(organization_id: int, public_id: UUID) -> RelationshipReque
 
 
 def accepted_requests(organization_id: int, partner_id: int) -> list[RelationshipRequest]:
-    """On the customer's side: what it accepted from this partner, the latest first."""
+    """On the customer's side: what it accepted from this partner, alone or along with its reseller (R28), the latest first."""
     R = RelationshipRequest
-    statement = sa.select(R).where(R.customer_id == organization_id, R.partner_id == partner_id, R.state == RequestState.ACCEPTED)
+    ours = sa.or_(R.partner_id == partner_id, R.provider_id == partner_id)
+    statement = sa.select(R).where(R.customer_id == organization_id, ours, R.state == RequestState.ACCEPTED)
     return list(db.session.scalars(statement.order_by(R.id.desc()).limit(20)))
+
+
+# --- partnerships: the provider's rows, which the reseller that accepted reads in a scope of its own
+
+PARTNERSHIP_FILTERS = {"state": list(PartnershipState)}
+ACCEPTED = (PartnershipState.ACTIVE, PartnershipState.ENDED)
+MOST_PARTNERS = 1000  # of a list to choose from
+
+
+def side_of(by: Actor) -> Scope:
+    """Whose partnerships: those of the provider, or those that name the reseller."""
+    if by.partner_type is PartnerType.INDIRECT_RESELLER:
+        return Scope(reseller_id=by.organization_id)
+    return Scope(partner_id=by.organization_id)
+
+
+def partnerships(query: ListQuery, *, by: Actor) -> Page:
+    """A provider's resellers and its requests to some, or a reseller's providers; `name` and `domain` are the other side's (R40)."""
+    P = Partnership
+    provider = by.partner_type is PartnerType.INDIRECT_PROVIDER
+    statement: Any = sa.select(
+        P.id, P.public_id, P.state, P.sent_at, P.expires_at, P.answered_at, P.ended_at, P.email, P.organization, Organization.name, Organization.domain
+    ).outerjoin(Organization, Organization.id == (P.reseller_id if provider else P.partner_id))
+    if "state" in query.filters:
+        statement = statement.where(P.state == PartnershipState(query.filters["state"]))
+    typed = (P.email, P.organization) if provider else ()
+    statement = statement.where(*_mention(query.words, Organization.name, Organization.domain, *typed))
+    with scoped(side_of(by)):
+        return fetch(statement, query, Sort(P.id, P.id, descending=True), lambda row: (row.id, row.id))
+
+
+def partnership_of(public_id: UUID, *, by: Actor, lock: bool = False) -> Partnership:
+    """A partnership of one's own organization, on either side; a request that nobody accepted is the provider's alone."""
+    with scoped(side_of(by)):
+        if lock:
+            return find(Partnership, public_id, lock=True)
+        row = _partnership(public_id)
+    if row is None:
+        raise NotFound(public_id)
+    return row
+
+
+def _partnership(public_id: UUID) -> Partnership | None:
+    P = Partnership
+    loaded = (sa.orm.joinedload(P.partner), sa.orm.joinedload(P.reseller), sa.orm.joinedload(P.link))
+    return db.session.scalar(sa.select(P).where(P.public_id == public_id).options(*loaded))
+
+
+def resellers(*, by: Actor) -> list[Any]:
+    """The provider's resellers, active ones first, then former ones: id, public_id, name, state, by name."""
+    return _other_side(Partnership.reseller_id, by)
+
+
+def active_resellers(*, by: Actor) -> list[Any]:
+    """Whom a provider may name on a record and refer a lead to (R41)."""
+    return [row for row in resellers(by=by) if row.active]
+
+
+def active_providers(*, by: Actor) -> list[Any]:
+    """For whom a reseller may invite along with itself (R28)."""
+    return [row for row in _other_side(Partnership.partner_id, by) if row.active]
+
+
+def _other_side(column: Any, by: Actor) -> list[Any]:
+    """The organizations in this column of one's partnerships, each once; `active` says whether one is in force."""
+    P = Partnership
+    active = sa.func.max(sa.case((P.state == PartnershipState.ACTIVE, 1), else_=0)).label("active")
+    statement = (
+        sa.select(Organization.id, Organization.public_id, Organization.name, active)
+        .join(P, column == Organization.id)
+        .where(P.state.in_(ACCEPTED))
+        .group_by(Organization.id, Organization.public_id, Organization.name)
+        .order_by(active.desc(), Organization.name)
+        .limit(MOST_PARTNERS)
+    )
+    with scoped(side_of(by)):
+        return list(db.session.execute(statement))
+
+
+def in_force(provider_id: int | None, reseller_id: int | None, *, lock: bool = False) -> Partnership | None:
+    """The active partnership of these two."""
+    P = Partnership
+    statement = sa.select(P).where(P.partner_id == provider_id, P.reseller_id == reseller_id, P.state == PartnershipState.ACTIVE)
+    if lock:
+        statement = statement.with_for_update()
+    with scoped(EVERYTHING):
+        return db.session.scalar(statement)
+
+
+def partnership_by_token(token: str) -> Partnership | None:
+    found: Partnership | None = _by_token(Partnership, "partnership", token)
+    return found
+
+
+def partnership_held(public_id: UUID, held: dict[str, int], actor: Actor | None, *, lock: bool = False) -> Partnership:
+    """The request for a partnership, for whoever holds its present link, or is of the reseller that accepted it."""
+    with scoped(EVERYTHING):
+        row: Partnership | None = _behind_link(Partnership, public_id, Partnership.reseller, lock=lock)
+        if row is None:
+            raise _missing(public_id, {}, actor)
+        answered = actor is not None and row.reseller_id == actor.organization_id
+        if not (_holds(row, held) or answered):
+            raise _missing(public_id, held, actor)
+        return row
+
+
+# --- shared customers (R41)
+
+
+def shared_customers(query: ListQuery, row: Partnership, *, by: Actor) -> Page:
+    """Customers that both sides of this partnership serve, as the reader's own records name them, by that name."""
+    own, statement = _shared(row, by.organization_id)
+    statement = statement.with_only_columns(own.id, own.public_id, own.name, own.name_key, own.domain, maintain_column_froms=True)
+    with scoped(EVERYTHING):
+        return fetch(statement, query, Sort(own.name_key, own.id), lambda found: (found.name_key, found.id))
+
+
+def _shared(row: Partnership, reader_id: int | None) -> tuple[Any, sa.Select]:
+    """The reader's own active records of the customers shared: both relationships are active and the provider's record names the reseller.
+
+    Of the other side's records only the condition is used, none of their columns. A partnership that is over shares nothing. In `scoped(EVERYTHING)`.
+    """
+    own, other = aliased(Customer), aliased(Customer)
+    named = own if reader_id == row.partner_id else other
+    other_id = row.reseller_id if reader_id == row.partner_id else row.partner_id
+    both = sa.and_(other.customer_id == own.customer_id, other.partner_id == other_id, other.state == RelationshipState.ACTIVE)
+    statement = (
+        sa.select(own.id)
+        .join(other, both)
+        .where(own.partner_id == reader_id, own.state == RelationshipState.ACTIVE, named.reseller_id == row.reseller_id)
+        .where(sa.true() if row.state is PartnershipState.ACTIVE else sa.false())
+    )
+    return own, statement
+
+
+@dataclass(frozen=True)
+class Staying:
+    """What one side keeps when a partnership ends (R42); each count stops at one past COUNTED_UP_TO."""
+
+    shared: int
+    delegated: int
+    naming: int
+
+
+def staying(row: Partnership, organization_id: int) -> Staying:
+    """Of this side: customers shared, those of them where it has delegated administration, and its records that name the reseller."""
+    D = DelegatedAdministration
+    own, shared = _shared(row, organization_id)
+    granted = sa.exists().where(D.partner_id == organization_id, D.customer_id == own.customer_id, D.state == DelegationState.ACTIVE)
+    naming = sa.select(Customer.id).where(Customer.partner_id == organization_id, Customer.reseller_id == row.reseller_id, Customer.ended == 0)
+    counts = [counting(statement).scalar_subquery() for statement in (shared, shared.where(granted), naming)]
+    with scoped(EVERYTHING):
+        return Staying(*db.session.execute(sa.select(*counts)).one())
+
+
+def providers_sharing(customer: Customer) -> list[Any]:
+    """For a reseller: its providers whose record of this customer names it; nothing else of those records."""
+    P, other = Partnership, aliased(Customer)
+    statement = (
+        sa.select(P.public_id, Organization.name)
+        .join(Organization, Organization.id == P.partner_id)
+        .join(other, sa.and_(other.partner_id == P.partner_id, other.customer_id == customer.customer_id, other.reseller_id == P.reseller_id))
+        .where(P.reseller_id == customer.partner_id, P.state == PartnershipState.ACTIVE, other.state == RelationshipState.ACTIVE)
+        .order_by(Organization.name)
+        .limit(20)
+    )
+    with scoped(EVERYTHING):
+        return list(db.session.execute(statement))

@@ -11,7 +11,7 @@ from portal.accounts import queries as accounts
 from portal.accounts.models import Organization
 from portal.accounts.service import DomainProven
 from portal.core import audit, tokens
-from portal.core.access import PORTAL, Actor, Cloud, Side
+from portal.core.access import PORTAL, Actor, Cloud, PartnerType, Side
 from portal.core.db import attempt, db
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.events import on
@@ -29,7 +29,7 @@ MOST_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class RequestEntry:
-    """What the request form holds."""
+    """What the request form holds; `provider` is the public key of the one asked for as well, or empty (R28)."""
 
     email: str
     organization: str
@@ -40,6 +40,7 @@ class RequestEntry:
     auto_extend: bool = False
     subject: str = ""
     body: str = ""
+    provider: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ def draft_request(
 ) -> RelationshipRequest:
     """A draft from the template of the chosen language, or with the words given (R20)."""
     terms = _terms(entry, by)
-    subject, body = _words(entry, terms, purpose, by)
+    provider = _provider(entry, by)
+    subject, body = _words(entry, terms, purpose, by, provider)
     check_body(body)
     assert by.organization_id is not None
     request = RelationshipRequest(
@@ -109,6 +111,7 @@ def draft_request(
         author_id=by.user_id,
         author_name=by.name,
         author_email=by.email,
+        provider_id=provider.id if provider else None,
         **terms,
     )
     db.session.add(request)
@@ -118,7 +121,7 @@ def draft_request(
         by=by,
         at=at,
         customer=logged(request),
-        after={"email": request.email, "delegated_administration": request.delegated_administration},
+        after={"email": request.email, "delegated_administration": request.delegated_administration} | ({"provider": provider.name} if provider else {}),
     )
     return request
 
@@ -130,19 +133,23 @@ def update_request(request: RelationshipRequest, entry: RequestEntry, *, version
     if version is not None and request.version != version:
         raise Stale(_("Somebody else changed this draft while you had it open. Compare, then save again."))
     terms = _terms(entry, by)
+    provider = _provider(entry, by)
     if (entry.subject, entry.body.strip()) == (request.subject, request.body.strip()) and _is_template(request, by):
         entry = replace(entry, subject="", body="")  # the template's words follow what is asked for
-    subject, body = _words(entry, terms, request.purpose, by)
+    subject, body = _words(entry, terms, request.purpose, by, provider)
     check_body(body)
     fresh = {"email": entry.email, "organization": entry.organization, "language": entry.language, "subject": subject, "body": body, **terms}
     before, after = audit.changes({key: getattr(request, key) for key in fresh}, fresh)
     for key, value in after.items():
         setattr(request, key, value)
+    if request.provider_id != (provider.id if provider else None):
+        before["provider"], after["provider"] = (company.name if company else None for company in (request.provider, provider))
+        request.provider_id = provider.id if provider else None
     if after:
         audit.record("relationship_request.updated", by=by, at=at, customer=logged(request), before=before, after=after)
 
 
-def _words(entry: RequestEntry, terms: dict[str, Any], purpose: RequestPurpose, by: Actor) -> tuple[str, str]:
+def _words(entry: RequestEntry, terms: dict[str, Any], purpose: RequestPurpose, by: Actor, provider: Organization | None) -> tuple[str, str]:
     """Subject and text: those given, or where one is missing the template's in the chosen language (R20)."""
     if entry.subject and entry.body:
         return entry.subject, entry.body
@@ -154,6 +161,7 @@ def _words(entry: RequestEntry, terms: dict[str, Any], purpose: RequestPurpose, 
         organization=entry.organization,
         delegated=bool(terms["delegated_administration"]),
         days=terms["duration_days"],
+        provider=provider.name if provider else "",
     )
     return entry.subject or subject, entry.body or body
 
@@ -162,14 +170,14 @@ def _is_template(request: RelationshipRequest, by: Actor) -> bool:
     """Whether nobody has changed the template's words."""
     former = RequestEntry(request.email, request.organization, request.language, request.delegated_administration)
     terms = {"delegated_administration": request.delegated_administration, "duration_days": request.duration_days}
-    subject, body = _words(former, terms, request.purpose, by)
+    subject, body = _words(former, terms, request.purpose, by, request.provider)
     return (request.subject, request.body.strip()) == (subject, body.strip())
 
 
 def check_body(body: str) -> None:
     """The placeholder stays, once (R20)."""
     if body.count(texts.LINK) != 1:
-        raise Refused(_("The text must hold {link} exactly once: there the customer's personal link comes in."), field="body")
+        raise Refused(_("The text must hold {link} exactly once: there the personal link comes in."), field="body")
 
 
 # --- sending
@@ -177,6 +185,7 @@ def check_body(body: str) -> None:
 
 def send_request(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: datetime) -> None:
     """Out by one of the three ways; all end in the same pending request (R20)."""
+    check_provider(request)
     REQUEST.apply(request, "send", by=by, at=at, customer=logged(request), seen_by=told(request), details={"email": request.email, "way": way.value})
     request.link = tokens.issue("connect", at=at, lifetime=LINK_LASTS)
     request.sent_at, request.expires_at, request.sending_way = at, request.link.expires_at, way
@@ -189,6 +198,7 @@ def send_again(request: RelationshipRequest, *, way: SendingWay, by: Actor, at: 
     """A new link for 30 days more; the old one stops (R22)."""
     if request.state is not RequestState.SENT or request.link is None:
         raise Refused(_("Only a request that waits for its answer can be sent again."))
+    check_provider(request)
     tokens.renew(request.link, at=at, lifetime=LINK_LASTS)
     request.expires_at, request.sending_way, request.reminded_at = request.link.expires_at, way, None
     audit.record(
@@ -229,10 +239,9 @@ def check_number(addresses: list[str]) -> None:
 
 
 def _send_one(email: str, entry: RequestEntry, *, by: Actor, at: datetime) -> LineResult:
-    single = RequestEntry(email, entry.organization, entry.language, entry.delegated_administration, entry.roles, entry.duration_days, entry.auto_extend)
     try:
         with attempt():
-            request = draft_request(single, by=by, at=at)
+            request = draft_request(replace(entry, email=email), by=by, at=at)
             send_request(request, way=SendingWay.PORTAL, by=by, at=at)
     except Refused as refusal:
         return LineResult(email, False, str(refusal.message))
@@ -307,6 +316,26 @@ def _requests_follow_domain(event: DomainProven) -> None:
         open_ones = sa.select(R).where(R.named, R.customer_id.in_(others), R.state.in_([RequestState.DRAFT, RequestState.SENT]))
         for request in db.session.scalars(open_ones):
             request.customer_id = event.organization.id
+
+
+def has_provider(request: RelationshipRequest, *, lock: bool = False) -> bool:
+    """Whether the provider that the request asks for as well, if any, still works with the reseller (R42)."""
+    return request.provider_id is None or queries.in_force(request.provider_id, request.partner_id, lock=lock) is not None
+
+
+def check_provider(request: RelationshipRequest) -> None:
+    if not has_provider(request):
+        raise Refused(_("The partnership with the provider of this request has ended, so it cannot be sent. Change the draft, or write a new request."))
+
+
+def _provider(entry: RequestEntry, by: Actor) -> Organization | None:
+    """The provider for whom a reseller asks along with itself: one with an active partnership (R28)."""
+    if not entry.provider:
+        return None
+    known = {str(row.public_id): row.id for row in queries.active_providers(by=by)} if by.partner_type is PartnerType.INDIRECT_RESELLER else {}
+    if entry.provider not in known:
+        raise Refused(_("You have no active partnership with this provider. Choose another one, or none."), field="provider")
+    return accounts.organization(known[entry.provider])
 
 
 def _terms(entry: RequestEntry, by: Actor) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The lives of a relationship request (R24) and of delegated administration (R25, R30)."""
+"""The lives of a relationship request (R24), of delegated administration (R25, R30), and of a partnership (R40, R42)."""
 
 from portal.core.states import Machine
 from portal.relationships.models import DelegationState as D
+from portal.relationships.models import PartnershipState as P
 from portal.relationships.models import RequestState as R
 
 REQUEST = Machine(
@@ -21,5 +22,15 @@ DELEGATION = Machine(
         ("grant", D.REQUESTED): D.ACTIVE,
         ("end", D.ACTIVE): D.ENDED,
         ("withdraw", D.REQUESTED): D.ENDED,
+    },
+)
+PARTNERSHIP = Machine(
+    "partnership",
+    {
+        ("accept", P.SENT): P.ACTIVE,
+        ("decline", P.SENT): P.DECLINED,
+        ("expire", P.SENT): P.EXPIRED,
+        ("revoke", P.SENT): P.REVOKED,
+        ("end", P.ACTIVE): P.ENDED,
     },
 )

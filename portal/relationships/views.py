@@ -7,7 +7,7 @@ from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.core import clock, throttle
+from portal.core import clock, events, throttle
 from portal.core.access import Permission
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.i18n import language
@@ -17,6 +17,7 @@ from portal.core.routing import Feature, later
 from portal.core.words import domain_name
 from portal.customers import queries as customers
 from portal.relationships import queries, service, texts
+from portal.relationships.events import RequestShown
 from portal.relationships.forms import RequestForm, SendingForm
 from portal.relationships.models import RelationshipRequest, RequestState, SendingWay
 from portal.relationships.service import Addressee
@@ -44,14 +45,15 @@ def index() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     addressee = _addressee(request.args.get("customer", ""), request.args.get("domain", ""))
     proposed = service.proposal(addressee.customer, by=g.actor) if addressee.customer else {"language": language()}
+    proposed |= {"provider": request.args.get("provider", "")}
     form = RequestForm(data={**proposed, "customer": request.args.get("customer", ""), "domain": request.args.get("domain", "")})
     return page("relationships/new.html", form=form, addressee=addressee)
 
 
 @feature.post("", permission=P.REQUEST_SEND)
 def create() -> ResponseReturnValue:
+    addressee = _addressee(request.form.get("customer"), request.form.get("domain"))
     form = RequestForm()
-    addressee = _addressee(form.customer.data, form.domain.data)
     if not form.validate_on_submit():
         return invalid("relationships/new.html", form=form, addressee=addressee)
     try:
@@ -72,7 +74,9 @@ def edit(request_id: UUID) -> ResponseReturnValue:
     row = queries.request_of(request_id)
     if row.state is not RequestState.DRAFT:
         return see_other(url_for(".show", request_id=request_id))
-    return page("relationships/edit.html", form=RequestForm(obj=row, data={"customer": "", "domain": ""}), row=row)
+    form = RequestForm(obj=row, data={"customer": "", "domain": ""})
+    form.provider.data = str(row.provider.public_id) if row.provider else ""
+    return page("relationships/edit.html", form=form, row=row)
 
 
 @feature.post("/<uuid:request_id>", permission=P.REQUEST_SEND)
@@ -160,4 +164,6 @@ def _shown(row: RelationshipRequest) -> dict[str, Any]:
         "mail": texts.mailto(row.email, row.subject, text) if text else None,
         "preview": row.body.replace(texts.LINK, _("(here stands the customer's personal link)")),
         "customer": customers.record_of(row.customer_id) if row.customer_id else None,
+        "panels": events.ask(RequestShown(row, g.actor)),
+        "has_provider": row.state not in (RequestState.DRAFT, RequestState.SENT) or service.has_provider(row),
     }

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from portal.core import clock, throttle
 from portal.core.access import Permission
+from portal.core.db import read_and_write
 from portal.core.errors import Refused
 from portal.core.i18n import language
 from portal.core.pages import invalid, page
@@ -31,6 +32,7 @@ def create() -> ResponseReturnValue:
         return _invalid(form)
     try:
         addresses = _addresses(form)
+        read_and_write()  # nothing is changed yet, and counting needs SQLite's one writer
         throttle.hit(throttle.INVITATIONS, f"{g.actor.organization_id}/{g.actor.user_id}", times=len(addresses))
         results = service.send_many(addresses, form.entry(), by=g.actor, at=clock.now())
     except Refused as refusal:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from flask import current_app, flash, g, request, session, url_for
+from flask import current_app, flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -13,21 +13,19 @@ from portal.accounts import queries as accounts
 from portal.accounts import sessions
 from portal.accounts.service import CompanyEntry
 from portal.agreements import queries as agreements
-from portal.agreements.models import AgreementState
 from portal.core import clock, throttle
 from portal.core.access import Actor, Permission, Side
 from portal.core.errors import Forbidden, Refused
 from portal.core.i18n import language
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
-from portal.relationships import answers, queries, registration, texts
+from portal.relationships import answers, possession, queries, registration, texts
 from portal.relationships.forms import AcceptanceForm, ConfirmationForm, DecliningForm, RegistrationForm
 from portal.relationships.models import Registration, RelationshipRequest
 from portal.relationships.queries import NotHeld, Replaced
 from portal.relationships.registration import AlreadyHere
 
 P = Permission
-MOST_LINKS = 20
 feature = Feature("connect", __name__, url_prefix="/connect")
 
 
@@ -73,6 +71,11 @@ PROBLEMS = {
     "market": Problem(
         _l("This request is from another market"), _l("%(partner)s sells in another market than %(company)s is in. Ask for a partner of your own market.")
     ),
+    "no_provider": Problem(
+        _l("This request can no longer be accepted"),
+        _l("It asks for %(partner)s and %(provider)s at once, and these two no longer work together. Ask %(author)s for a new request."),
+        410,
+    ),
     "already_here": Problem(
         _l("Your company is already in the portal"),
         _l("Another account for it is not possible. Forward the e-mail with the link to a customer admin of your company: they sign in and accept."),
@@ -87,15 +90,13 @@ def index(token: str) -> ResponseReturnValue:
     row = queries.request_by_token(token)
     if row is None or row.link is None:
         return page("connect/unknown.html", status=404)
-    key = str(row.public_id)
-    kept = sorted(item for item in _held().items() if item[0] != key)[1 - MOST_LINKS :]
-    session["links"] = dict([*kept, (key, row.link.generation)])
+    possession.keep(row.public_id, row.link)
     return see_other(url_for(".show", request_id=row.public_id))
 
 
 @feature.get("/requests/<uuid:request_id>", permission=P.ANYONE)
 def show(request_id: UUID) -> ResponseReturnValue:
-    row = queries.request_held(request_id, _held(), g.actor)
+    row = queries.request_held(request_id, possession.held(), g.actor)
     problem = answers.why_not(row, by=g.actor, at=clock.now())
     if problem == "accepted" and g.actor and g.actor.may(P.MY_CONSENT) and row.customer_id == g.actor.organization_id:
         g.leave_shell = True
@@ -105,7 +106,7 @@ def show(request_id: UUID) -> ResponseReturnValue:
 
 @feature.post("/requests/<uuid:request_id>/acceptance", permission=P.MY_CONSENT)
 def create(request_id: UUID) -> ResponseReturnValue:
-    row = queries.request_held(request_id, _held(), g.actor, lock=True)
+    row = queries.request_held(request_id, possession.held(), g.actor, lock=True)
     if answers.why_not(row, by=g.actor, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     form = AcceptanceForm()
@@ -115,13 +116,17 @@ def create(request_id: UUID) -> ResponseReturnValue:
         form.refuse(refusal)
         return invalid("connect/show.html", **_shown(row, form))
     g.leave_shell = True
-    flash(_("You have accepted. %(partner)s is told, and you have a receipt by e-mail.", partner=row.partner.name), "success")
+    if row.provider:
+        names = {"partner": row.partner.name, "provider": row.provider.name}
+        flash(_("You have accepted. %(partner)s and %(provider)s are told, and you have a receipt by e-mail.", **names), "success")
+    else:
+        flash(_("You have accepted. %(partner)s is told, and you have a receipt by e-mail.", partner=row.partner.name), "success")
     return see_other(url_for(".show_receipt", request_id=request_id))
 
 
 @feature.get("/requests/<uuid:request_id>/declining", permission=P.ANYONE)
 def edit(request_id: UUID) -> ResponseReturnValue:
-    row = queries.request_held(request_id, _held(), g.actor)
+    row = queries.request_held(request_id, possession.held(), g.actor)
     if answers.why_not(row, by=g.actor, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     return page("connect/declining.html", row=row, form=DecliningForm())
@@ -132,7 +137,7 @@ def delete(request_id: UUID) -> ResponseReturnValue:
     """By a customer admin, or by whoever holds the link and has no account."""
     if g.actor and not g.actor.may(P.MY_CONSENT):
         raise Forbidden("only a customer admin answers for a company")
-    row = queries.request_held(request_id, _held(), g.actor, lock=True)
+    row = queries.request_held(request_id, possession.held(), g.actor, lock=True)
     if answers.why_not(row, by=g.actor, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     form = DecliningForm()
@@ -155,7 +160,7 @@ def show_receipt(request_id: UUID) -> ResponseReturnValue:
 
 @feature.get("/requests/<uuid:request_id>/account", permission=P.ANYONE)
 def new_account(request_id: UUID) -> ResponseReturnValue:
-    row = queries.request_held(request_id, _held(), g.actor)
+    row = queries.request_held(request_id, possession.held(), g.actor)
     if g.actor or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     try:
@@ -172,7 +177,7 @@ def create_account(request_id: UUID) -> ResponseReturnValue:
     if good:
         throttle.hit(throttle.CODE_ADDRESS, request.remote_addr)
         throttle.hit(throttle.CODE, form.email.data.casefold())
-    row = queries.request_held(request_id, _held(), g.actor, lock=True)
+    row = queries.request_held(request_id, possession.held(), g.actor, lock=True)
     if g.actor or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
     if form.updating:
@@ -194,7 +199,7 @@ def create_account(request_id: UUID) -> ResponseReturnValue:
 
 @feature.get("/requests/<uuid:request_id>/account/confirmation", permission=P.ANYONE)
 def new_confirmation(request_id: UUID) -> ResponseReturnValue:
-    row = queries.request_held(request_id, _held(), g.actor)
+    row = queries.request_held(request_id, possession.held(), g.actor)
     begun = _begun(row)
     if g.actor or begun is None or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
@@ -203,7 +208,7 @@ def new_confirmation(request_id: UUID) -> ResponseReturnValue:
 
 @feature.post("/requests/<uuid:request_id>/account/confirmation", permission=P.ANYONE, limit=throttle.CODE_ADDRESS)
 def create_confirmation(request_id: UUID) -> ResponseReturnValue:
-    row = queries.request_held(request_id, _held(), g.actor, lock=True)
+    row = queries.request_held(request_id, possession.held(), g.actor, lock=True)
     begun = _begun(row)
     if g.actor or begun is None or answers.why_not(row, by=None, at=clock.now()):
         return see_other(url_for(".show", request_id=request_id))
@@ -236,26 +241,25 @@ def not_held(error: NotHeld) -> ResponseReturnValue:
     return page("connect/not_held.html", status=404)
 
 
-def _held() -> dict[str, int]:
-    held: dict[str, int] = session.get("links", {})
-    return held
-
-
 def _shown(row: RelationshipRequest, form: AcceptanceForm) -> dict[str, Any]:
-    title = str(texts.OFFERS[row.purpose]) % {"partner": row.partner.name}
+    names = {"partner": row.partner.name, "provider": row.provider.name if row.provider else ""}
+    title = str((texts.JOINT_OFFERS if row.provider else texts.OFFERS)[row.purpose]) % names
     shown: dict[str, Any] = {"row": row, "title": title, "form": form, "text": None, "mail": _write_back(row), "registered": False}
     if g.actor is None:
         return shown | {"registered": bool(row.named and accounts.active_admins(row.customer_id or 0, Side.CUSTOMER))}
-    organization = accounts.organization(g.actor.organization_id)
-    standing = agreements.standing(row.partner_id, organization.id, organization.country)
-    if standing.state not in (AgreementState.ACCEPTED, AgreementState.ATTESTED):
-        shown["text"] = agreements.current_text(organization.country, language())
+    if answers.agreement_missing(row, g.actor):
+        shown["text"] = agreements.current_text(g.actor.country, language())
     return shown
 
 
 def _problem(row: RelationshipRequest, word: str) -> ResponseReturnValue:
     problem = PROBLEMS[word]
-    names = {"partner": row.partner.name, "author": row.author_name, "company": g.actor.organization_name if g.actor else ""}
+    names = {
+        "partner": row.partner.name,
+        "provider": row.provider.name if row.provider else "",
+        "author": row.author_name,
+        "company": g.actor.organization_name if g.actor else "",
+    }
     context: dict[str, Any] = {"title": str(problem.title), "text": str(problem.text) % names, "problem": problem, "mail": _write_back(row)}
     return page("connect/problem.html", status=problem.status, row=row, **context)
 

@@ -72,8 +72,9 @@ def panel(event: CustomerShown) -> list[Panel]:
     customer = event.customer
     if customer.customer_id is None or customer.state is RelationshipState.ENDED:
         return []
-    held = queries.delegation_of(customer.customer_id)
-    requests = queries.requests_to(customer, limit=5) if event.actor.may(P.REQUEST_READ) else []
+    held, requests = queries.held_and_asked(customer, limit=5)
+    if not event.actor.may(P.REQUEST_READ):
+        requests = []
     people = bool(directory.powers(held, event.actor, at=clock.now()))
     return [Panel("relationships/_delegation.html", {"delegation": held, "people": people, "requests": requests})]
 

@@ -116,6 +116,15 @@
     if (detail.csrf) for (const input of all('input[name=csrf_token]')) input.value = detail.csrf;
   });
 
+  // --- How much of a long text's room is used.
+
+  on('input', ({ target }) => {
+    if (!target.dataset.count) return;
+    const shown = target.nextElementSibling ?? target.parentElement.appendChild(document.createElement('p'));
+    shown.className = 'hint numeric';
+    shown.textContent = `${[...target.value].length} / ${target.dataset.count}`;
+  });
+
   // --- Clicks.
 
   on('click', (event) => {

@@ -83,6 +83,15 @@ def reviewing(page: Page) -> None:
     page.locator("#errors").wait_for()
 
 
+def more_filters(page: Page) -> None:
+    for name in ("More filters", "Industries"):
+        page.locator("summary", has_text=name).click()
+
+
+def a_profile(page: Page) -> None:
+    page.locator(".hit h2 a").first.click()
+
+
 # name → who, address, what is done there
 PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "home": (SALES, "/", []),
@@ -130,6 +139,10 @@ PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "connect-code": (NOBODY, "/sign-in", [enter_code]),
     "connect-declining": (NOBODY, "/sign-in", [opened, press("Decline", "link")]),
     "connect-unknown": (NOBODY, "/connect/nothing-of-ours", []),
+    "directory": (NOBODY, "/directory?q=cloud&near=Paris&tag=industry/retail", [more_filters]),
+    "directory-none": (NOBODY, "/directory?q=zzzz", []),
+    "directory-profile": (NOBODY, "/directory", [a_profile]),
+    "directory-inquiry": (NOBODY, "/directory", [a_profile, press("Ask this partner", "link"), fill({"What do you need?": "Short"}), press("Send")]),
     "sign-in": (NOBODY, "/sign-in", [fill({"E-mail address": SALES, "Password": "wrong"}), press("Sign in")]),
     "forgotten": (NOBODY, "/forgotten-password", []),
 }

@@ -1,63 +1,16 @@
 """The whole story of the main job, on a phone, over the real mail server: R11, R12, R16, R20–R25, R30, R35–R37."""
 
-import re
-import time
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.support import make
-from tests.support.server import Portal
-from tests.support.smtp import Received
+from tests.support.steps import fill, go_to, heading, look_for, mailed, said, sign_in
 from tests.test_story import LOG
 
 pytestmark = pytest.mark.browser
-ADMIN, SALES, PASSWORD = "admin@atelier-nuage.example", "sales@atelier-nuage.example", "demo portal 2026"
+ADMIN, SALES = "admin@atelier-nuage.example", "sales@atelier-nuage.example"
 JEANNE, COMPANY = "jeanne@verger-lointain.example", "Verger Lointain"
 REQUEST = r"/connect/[\w-]{16,}"
-
-
-def go_to(page: Page, section: str) -> None:
-    page.get_by_role("navigation", name="Main").get_by_role("link", name=section).click()
-
-
-def heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
-
-
-def said(page: Page, text: str) -> None:
-    expect(page.locator("#flash")).to_contain_text(text)
-
-
-def sign_in(page: Page, email: str) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    heading(page, "Home")
-
-
-def look_for(page: Page, words: str) -> None:
-    """Type in the list's search; the results follow in place."""
-    go_to(page, "Customers")
-    page.evaluate("window.stayed = true")
-    page.get_by_role("searchbox", name="Name or domain").press_sequentially(words, delay=20)
-    expect(page).to_have_url(re.compile(r"q="))
-    assert page.evaluate("window.stayed"), "the page was loaded anew"
-
-
-def mailed(portal: Portal, recipient: str, words: str, number: int = 1) -> Received:
-    """The so-manyth message to this address whose text has the words, once it has come."""
-    until = time.monotonic() + 30
-    while len(found := [message for message in portal.mail.to(recipient) if re.search(words, message.text)]) < number:
-        assert time.monotonic() < until, portal.log
-        time.sleep(0.05)
-    return found[number - 1]
-
-
-def fill(page: Page, fields: dict[str, str]) -> None:
-    for label, text in fields.items():
-        page.get_by_role("textbox", name=label).fill(text)
 
 
 def test_from_finding_a_customer_to_having_one_back(window, portal):

@@ -4,6 +4,7 @@ import ast
 import io
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,16 +17,24 @@ from flask import Flask
 
 from portal.accounts.models import Organization, User
 from portal.activity import texts as activity
+from portal.core import clock
 from portal.core.db import db
 from portal.core.outbox import Mail
 from portal.core.scope import EVERYTHING, scoped
+from portal.directory.models import BusinessProfile, Inquiry, ProfileLocation, ProfileLogo
+from portal.leads import texts as leads
+from portal.leads.models import Lead
 from portal.onboarding.models import CustomerDraft
-from portal.relationships.models import RelationshipRequest
+from portal.relationships.models import Partnership, RelationshipRequest
 from portal.subscriptions.models import CatalogImport, Offer
+from tests.directory import entry_rows
+from tests.directory.pictures import picture
+from tests.relationships.test_shared import share
 from tests.support import databases, mail, make, translations
 from tests.support.page import Visitor
 
 ADMIN, CUSTOMER = "admin@atelier-nuage.example", "admin@maison-tellier.example"
+PROVIDER, RESELLER = "admin@grossiste-azur.example", "admin@relais-breton.example"
 HOLE = re.compile(r"%\(\w+\)s|\{\w+\}")
 NO_BREAK = "\u00a0"
 one_engine = pytest.mark.parametrize("engine", databases.ENGINES[:1], indirect=True)  # words are the same on every database
@@ -203,6 +212,24 @@ def world(people: Any) -> None:
     make.customer(by=ADMIN)
     form = admin.get("/customers/new")
     admin.submit(form, "/customers/new", button="Save for later", name="Filature Royer", domain="filature-royer.example")
+    share("Crêperie Marec", "creperie-marec.example")
+    make.request("joint@brasserie-pendante.example", by=RESELLER, provider="grossiste-azur.example")
+    make.partnership("it@cap-nuage.example", organization="Cap Nuage")
+    make.partner("Escale Numérique", "escale.example", "indirect_reseller")
+    former = make.partnership("admin@escale.example", accepted_by="admin@escale.example")
+    people(PROVIDER).post(f"/partnerships/{former.public_id}/ending")
+    profile = make.profile("FR", logo=picture()).public_id
+    entry_rows.inquiry(profile)
+    confirmed, nobody = entry_rows.inquiry(profile, company="Confirmed"), people.visitor()
+    nobody.submit(nobody.open(f"/directory/inquiries/links/{confirmed.link.token}"))
+    make.profile("BE", state="draft", locations=0)
+    make.profile("CH", at=clock.now() - timedelta(days=200))
+    make.lead(wants_contact=True, message="Vingt boîtes", size="10-49")
+    make.accepted_lead()
+    make.lead("Verger Lanvaux", source="sales_qualified", by=PROVIDER, referrer="grossiste-azur.example", at=clock.now() - timedelta(days=3))
+    linked = make.won_lead("Tellier", email="achats@maison-tellier.example")
+    admin.post(f"/leads/{linked.public_id}/conversion", {"way": "customer"})
+    make.won_lead("Scierie des Vosges", email="helene@scierie-vosges.example")
     admin.submit(admin.get("/users/new"), "/users", name="Mona Riou", email="mona@atelier-nuage.example", roles=["sales_agent"])
     catalog(admin)
 
@@ -240,7 +267,14 @@ def addresses(app: Flask) -> Iterator[str]:
             "draft_id": list(db.session.scalars(sa.select(CustomerDraft.public_id))),
             "offer_id": list(db.session.scalars(sa.select(Offer.public_id))),
             "import_id": list(db.session.scalars(sa.select(CatalogImport.public_id))),
-            "section": ["company", "billing", "contact", "profile"],
+            "section": ["company", "billing", "contact", "profile", "reseller"],
+            "partnership_id": list(db.session.scalars(sa.select(Partnership.public_id))),
+            "profile_id": list(db.session.scalars(sa.select(BusinessProfile.public_id))),
+            "location_id": list(db.session.scalars(sa.select(ProfileLocation.public_id))),
+            "logo_id": list(db.session.scalars(sa.select(ProfileLogo.public_id))),
+            "lead_id": list(db.session.scalars(sa.select(Lead.public_id))),
+            "inquiry_id": list(db.session.scalars(sa.select(Inquiry.public_id))),
+            "number": [0],
             "token": ["unknown"],
         }
         db.session.rollback()
@@ -271,11 +305,15 @@ def visitors(app: Flask, people: Any) -> dict[str, Visitor]:
         ADMIN: people(ADMIN),
         CUSTOMER: people(CUSTOMER),
         "staff@maison-tellier.example": people("staff@maison-tellier.example"),
+        PROVIDER: people(PROVIDER),
+        RESELLER: people(RESELLER),
         "nobody": people.visitor(),
     }
     with scoped(EVERYTHING):
         sent = db.session.scalars(sa.select(RelationshipRequest).where(RelationshipRequest.link_id.is_not(None))).all()
         links = [make.link_of(request) for request in sent]
+        links += [make.partnership_link(row) for row in db.session.scalars(sa.select(Partnership).where(Partnership.link_id.is_not(None)))]
+        links += [f"/directory/inquiries/links/{inquiry.link.token}" for inquiry in db.session.scalars(sa.select(Inquiry))]
         db.session.rollback()
     for link in links:
         for visitor in (seen["nobody"], seen[CUSTOMER]):
@@ -299,9 +337,12 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(kind, "ugettext", lambda self, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "upgettext", lambda self, context, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "ungettext", lambda self, one, many, number: f"⟦{one if number == 1 else many}⟧")
-    activity.vocabulary.cache_clear()
+    kept = (activity.vocabulary, leads._left, leads._short)
+    for words in kept:
+        words.cache_clear()
     yield
-    activity.vocabulary.cache_clear()
+    for words in kept:
+        words.cache_clear()
 
 
 @one_engine
@@ -324,8 +365,10 @@ INVALID = {
         "/account",
         "/account/password",
         "/settings",
+        "/business-profiles/new",
     ),
     CUSTOMER: ("/my/users/new", "/my/company"),
+    PROVIDER: ("/partnerships/new",),
     "nobody": ("/sign-in", "/forgotten-password"),
 }
 
@@ -371,7 +414,7 @@ def unspoken(text: str, data: Callable[[str], str]) -> bool:
 
 def world_words() -> Callable[[str], str]:
     """A function that takes names, addresses and other data of the world out of a text."""
-    words = set(Locale("en").territories.values()) | {"English", "Français", "Test browser"}
+    words = {name for code in ("en", "fr") for name in Locale(code).territories.values()} | {"English", "Français", "Test browser"}
     with db.engine.connect() as connection:
         for table in db.metadata.sorted_tables:
             columns = [column for column in table.columns if isinstance(column.type, sa.String | sa.JSON) and not isinstance(column.type, sa.Enum)]

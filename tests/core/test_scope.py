@@ -4,11 +4,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
+from portal.accounts.models import Organization
 from portal.agreements.models import Attestation
 from portal.core.db import Base, db, find, writing
 from portal.core.errors import NotFound
-from portal.core.scope import EVERYTHING, Owned, Scope, ScopeError, Shared, insert_many, scoped
+from portal.core.scope import EVERYTHING, Owned, Resold, Scope, ScopeError, Shared, insert_many, scoped
 from portal.customers.models import Customer, CustomerTag
+from portal.relationships.models import Partnership
 from tests.support import make
 
 C, T = Customer, CustomerTag
@@ -169,6 +171,62 @@ def test_a_customers_scope_shows_its_own_shared_rows_and_no_others(two_partners)
             db.session.execute(sa.select(T))
 
 
+# --- a reseller's scope (R41)
+
+
+@pytest.fixture
+def resellers(app):
+    """Grossiste Azur's partnership with Relais Breton, its one with Escale, and its request to somebody; returns the resellers' ids."""
+    make.partner("Escale Numérique", "escale.example", "indirect_reseller")
+    make.partnership("admin@escale.example", accepted_by="admin@escale.example")
+    make.partnership("it@cap-nuage.example")
+    db.session.rollback()
+    return make.organization("relais-breton.example").id, make.organization("escale.example").id
+
+
+RESOLD = {
+    "entity": lambda: sa.select(Partnership),
+    "column": lambda: sa.select(Partnership.reseller_id),
+    "where": lambda: sa.select(Partnership.reseller_id).where(sa.or_(Partnership.id > 0, sa.true())),
+    "alias": lambda: sa.select(aliased(Partnership).reseller_id),
+    "join": lambda: sa.select(Partnership.reseller_id).join(Organization, Organization.id == Partnership.partner_id),
+    "in subquery": lambda: sa.select(Partnership.reseller_id).where(Partnership.id.in_(sa.select(Partnership.id))),
+}
+
+
+@pytest.mark.parametrize("kind", RESOLD)
+def test_a_resellers_scope_shows_what_names_it_and_nothing_else(resellers, kind):
+    for reseller_id in resellers:
+        with scoped(Scope(reseller_id=reseller_id)):
+            found = {getattr(row, "reseller_id", row) for row in db.session.scalars(RESOLD[kind]())}
+        assert found == {reseller_id}
+
+
+def test_a_resellers_scope_opens_no_table_that_knows_no_reseller(resellers):
+    """Not even a provider's record of a customer, which names it: that stays the provider's (R10)."""
+    with scoped(Scope(reseller_id=resellers[0])):
+        for model in (C, T, Attestation):
+            with pytest.raises(ScopeError):
+                db.session.execute(sa.select(model))
+        assert db.session.scalar(sa.select(sa.func.count(Partnership.id))) == 1
+
+
+def test_a_reseller_writes_nothing_there(resellers):
+    with writing(), scoped(Scope(reseller_id=resellers[0])):
+        row = db.session.scalars(sa.select(Partnership)).one()
+        row.subject = "Mine"
+        with pytest.raises(ScopeError):
+            db.session.flush()
+        db.session.rollback()
+        with pytest.raises(ScopeError):
+            insert_many(Partnership, [{}])
+
+
+def test_a_customers_scope_knows_no_partnerships(resellers):
+    with scoped(Scope(customer_id=make.organization("maison-tellier.example").id)), pytest.raises(ScopeError):
+        db.session.execute(sa.select(Partnership))
+
+
 def test_no_relationship_leads_to_an_owned_row():
     """A lazy or joined load would be a statement that the guard does not see whole."""
     for mapper in Base.registry.mappers:
@@ -189,14 +247,45 @@ def test_the_opt_outs_are_known():
         if "scoped(EVERYTHING" in (text := path.read_text()) and path.name not in ("scope.py",)
     }
     assert set(found) <= {
-        "accounts/service.py", "cli.py", "customers/service.py", "demo.py", "onboarding/service.py", "relationships/delegation.py", "relationships/queries.py",
-        "relationships/answers.py", "relationships/ending.py", "relationships/registration.py", "relationships/service.py",
+        "accounts/service.py", "cli.py", "customers/service.py", "demo.py", "leads/figures.py", "leads/referrals.py", "leads/service.py", "onboarding/service.py", "relationships/delegation.py", "relationships/queries.py",
+        "relationships/answers.py", "relationships/partnerships.py", "relationships/ending.py", "relationships/registration.py", "relationships/service.py",
+        "directory/profiles.py", "directory/service.py",
     }, found  # fmt: skip
 
 
 def test_owned_models_are_these():
     owned = {mapper.class_.__name__ for mapper in Base.registry.mappers if issubclass(mapper.class_, Owned)}
     shared = {mapper.class_.__name__ for mapper in Base.registry.mappers if issubclass(mapper.class_, Shared)}
+    resold = {mapper.class_.__name__ for mapper in Base.registry.mappers if issubclass(mapper.class_, Resold)}
 
-    assert owned == {"Customer", "CustomerTag", "Attestation", "RelationshipRequest", "Registration", "DelegatedAdministration", "CustomerDraft"}
-    assert owned - shared == {"CustomerTag", "Registration", "CustomerDraft"}
+    assert owned == {
+        "Customer",
+        "CustomerTag",
+        "Attestation",
+        "RelationshipRequest",
+        "Registration",
+        "DelegatedAdministration",
+        "Partnership",
+        "CustomerDraft",
+        "Lead",
+        "LeadEntry",
+        "LeadFavorite",
+        "LeadPerson",
+        "BusinessProfile",
+        "ProfileLocation",
+        "ProfileLogo",
+    }
+    assert owned - shared == {
+        "CustomerTag",
+        "Registration",
+        "Partnership",
+        "CustomerDraft",
+        "Lead",
+        "LeadEntry",
+        "LeadFavorite",
+        "LeadPerson",
+        "BusinessProfile",
+        "ProfileLocation",
+        "ProfileLogo",
+    }
+    assert resold == {"Partnership"}

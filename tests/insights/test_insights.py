@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from portal import demo
+from portal.accounts.models import UserRole
 from portal.core import clock
 from portal.core.db import db, writing
 from portal.core.outbox import Mail, MailState
@@ -57,7 +58,7 @@ class TestPartner:
         assert stat(people("admin@studio-cumulus.example").get("/"), "Requests waiting for an answer") == "0"
 
     def test_a_count_stops_where_counting_would_cost(self, people, monkeypatch):
-        for module in ("portal.insights.queries", "portal.insights.views"):
+        for module in ("portal.insights.queries", "portal.core.lists"):
             monkeypatch.setattr(f"{module}.COUNTED_UP_TO", 1)
 
         assert stat(people(SALES).get("/"), "Customers") == "1+"
@@ -101,9 +102,23 @@ class TestPartner:
         assert "Relationship request sent" in people(SALES).get("/").soup.find(id="activity").get_text()
 
     def test_a_role_without_lists_is_told_so(self, people):
-        page = people("referrals@atelier-nuage.example").get("/")
+        """R62: where there are no leads, a referrals admin has none to look after."""
+        person = people("admin@potomac-stratus.example")
+        federal = make.actor("admin@potomac-stratus.example").user_id
+        db.session.rollback()
+        with writing():
+            db.session.execute(sa.update(UserRole).where(UserRole.user_id == federal).values(role="referrals_admin"))
+            db.session.commit()
+
+        page = person.get("/")
 
         assert "Nothing waits for you" in page.text
+        assert not page.has_link("/customers")
+
+    def test_a_referrals_admin_sees_leads_and_no_customers(self, people):
+        page = people("referrals@atelier-nuage.example").get("/")
+
+        assert stat(page, "Open leads") == "0"
         assert not page.has_link("/customers")
 
     def test_a_billing_admin_sees_no_requests(self, people):

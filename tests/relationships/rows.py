@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from portal.core.db import db
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers.models import Customer
-from portal.relationships.models import DelegatedAdministration, RelationshipRequest
+from portal.relationships.models import DelegatedAdministration, Partnership, RelationshipRequest
 from tests.support import make
 
 RowT = TypeVar("RowT")
@@ -25,6 +25,18 @@ def fresh(row: RowT) -> RowT:
 def request(*arguments: Any, **options: Any) -> RelationshipRequest:
     """make.request(), loose from the session, so that it can be read whenever."""
     return _loose(make.request(*arguments, **options))
+
+
+def partnership(*arguments: Any, **options: Any) -> Partnership:
+    """make.partnership(), loose likewise."""
+    return _loose(make.partnership(*arguments, **options))
+
+
+def active() -> Partnership:
+    """The partnership of the world: Grossiste Azur and Relais Breton."""
+    db.session.rollback()
+    with scoped(EVERYTHING):
+        return _loose(db.session.scalars(sa.select(Partnership).order_by(Partnership.id).limit(1)).one())
 
 
 def _loose(row: RowT) -> RowT:

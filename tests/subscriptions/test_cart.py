@@ -36,7 +36,12 @@ def of_offer(public_id, what, **options):
     who = make.actor(SALES)
     db.session.rollback()
     with writing(), scoped(Scope(partner_id=who.organization_id)):
-        what(db.session.scalars(sa.select(Offer).where(Offer.public_id == sa.type_coerce(public_id, sa.Uuid(as_uuid=False)))).one(), by=who, at=clock.now(), **options)
+        what(
+            db.session.scalars(sa.select(Offer).where(Offer.public_id == sa.type_coerce(public_id, sa.Uuid(as_uuid=False)))).one(),
+            by=who,
+            at=clock.now(),
+            **options,
+        )
         db.session.commit()
 
 
@@ -119,7 +124,11 @@ def test_offers_are_searched_and_filtered(people, htmx):
 
     def found(query):
         page = sales.get(f"{world.tellier()}/cart{query}", htmx=htmx, target="shop")
-        return [name for name in ("Shield", "Plan", "Nonprofit Suite", "Suite") if any(name == cell.get_text(" ", strip=True).split(" Calanque")[0].split(" Nordlicht")[0] for cell in page.soup.select("tbody td.title"))]
+        return [
+            name
+            for name in ("Shield", "Plan", "Nonprofit Suite", "Suite")
+            if any(name == cell.get_text(" ", strip=True).split(" Calanque")[0].split(" Nordlicht")[0] for cell in page.soup.select("tbody td.title"))
+        ]
 
     assert found("?q=shie") == ["Shield"]
     assert found("?publisher=Calanque") == ["Shield", "Plan"]
@@ -205,7 +214,14 @@ def test_a_line_changed_in_another_tab_is_told(people, htmx):
 @BOTH_SHAPES
 @pytest.mark.parametrize(
     ("typed", "message"),
-    [("1", "Give a number from 2 to 300."), ("301", "Give a number from 2 to 300."), ("many", "Give a whole number."), ("-3", "Give a whole number."), ("9" * 40, "Give a number from 2 to 300."), ("", "Give a whole number.")],
+    [
+        ("1", "Give a number from 2 to 300."),
+        ("301", "Give a number from 2 to 300."),
+        ("many", "Give a whole number."),
+        ("-3", "Give a whole number."),
+        ("9" * 40, "Give a number from 2 to 300."),
+        ("", "Give a whole number."),
+    ],
     ids=str,
 )
 def test_a_quantity_out_of_range_stands_beside_its_field(people, htmx, typed, message):
@@ -381,7 +397,11 @@ def test_two_tabs_that_add_at_the_same_moment_share_one_cart(people, app):
     def add(index):
         start.wait()
         visitor = visitors[index]
-        answers.append(visitor.client.post(f"{base}/cart/lines/{(suite, plan)[index % 2]}", data={"quantity": "3", "was": "0", "csrf_token": visitor.csrf_token()}).status_code)
+        answers.append(
+            visitor.client.post(
+                f"{base}/cart/lines/{(suite, plan)[index % 2]}", data={"quantity": "3", "was": "0", "csrf_token": visitor.csrf_token()}
+            ).status_code
+        )
 
     threads = [threading.Thread(target=add, args=(index,)) for index in range(4)]
     for thread in threads:
@@ -552,7 +572,9 @@ def test_a_relationship_that_ended_after_the_review_orders_nothing(people):
     customer = world.tellier()
     admin = people(ADMIN)
     page = admin.get(f"{customer}/ending")
-    admin.submit(page, f"{customer}/ending", typed_name="Maison Tellier", reason="Moved.", **({"notice": True} if page.soup.select_one("[name=notice]") else {}))
+    admin.submit(
+        page, f"{customer}/ending", typed_name="Maison Tellier", reason="Moved.", **({"notice": True} if page.soup.select_one("[name=notice]") else {})
+    )
     with scoped(EVERYTHING):
         db.session.rollback()
         assert db.session.scalars(sa.select(Customer.state).where(Customer.domain == "maison-tellier.example")).one() is RelationshipState.ENDED
@@ -594,5 +616,10 @@ def test_an_order_has_a_largest_number_of_lines(people):
 def test_who_may_not_order_sees_no_way_to_sell(people):
     """R2"""
     customer = world.tellier()
-    for who, shown in ((SALES, True), ("billing@atelier-nuage.example", False), ("helpdesk@atelier-nuage.example", False), ("users@atelier-nuage.example", False)):
+    for who, shown in (
+        (SALES, True),
+        ("billing@atelier-nuage.example", False),
+        ("helpdesk@atelier-nuage.example", False),
+        ("users@atelier-nuage.example", False),
+    ):
         assert people(who).get(customer).has_link(f"{customer}/cart") is shown

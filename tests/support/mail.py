@@ -20,7 +20,7 @@ class Sent:
     @property
     def link(self) -> str:
         """The address in the message that carries a token, without the host."""
-        found = re.search(r"http://localhost(/(?:activation|connect|forgotten-password)/[\w-]+)", self.text)
+        found = re.search(r"http://localhost(/(?:activation|connect|forgotten-password|partnerships/links|directory/inquiries/links)/[\w-]+)", self.text)
         assert found, self.text
         return found.group(1)
 

@@ -52,7 +52,7 @@ class Received:
     @property
     def link(self) -> str:
         """The personal address in the text."""
-        found = re.search(r"https?://\S+/(?:activation|connect|forgotten-password)/[\w-]{16,}", self.text)
+        found = re.search(r"https?://\S+/(?:activation|connect|forgotten-password|links)/[\w-]{16,}", self.text)
         assert found, self.text
         return found.group(0)
 
