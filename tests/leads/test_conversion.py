@@ -36,9 +36,10 @@ def count(model):
 
 
 def account(visitor, lead, **changes):
-    """Through the steps of adding a customer up to the review."""
+    """Through the steps of adding a customer up to the review, past the subscriptions for whoever sells them."""
     form = visitor.submit(visitor.get(url(lead)), url(lead), button="account")
-    return visitor.submit(form, "/customers/new", **{"street": "4 route de Josselin", "postal_code": "56000", **changes})
+    page = visitor.submit(form, "/customers/new", **{"street": "4 route de Josselin", "postal_code": "56000", **changes})
+    return visitor.get(page.url.removesuffix("subscriptions") + "review") if page.url.endswith("/subscriptions") else page
 
 
 # --- a new account

@@ -162,7 +162,7 @@ def test_exports_and_imports_stand_in_the_log_with_their_numbers(people):
 
     told = {cell: " ".join(entry) for entry in entries for cell in entry if cell.startswith("Catalog ")}
     assert "Words: offer; Offers: 2; Lines: 2" in told["Catalog exported"]
-    assert "Wrong: 1; New: 0; Changed: 1; Same: 1" in told["Catalog imported"]
+    assert "Left out: 1; New: 0; Changed: 1; Same: 1" in told["Catalog imported"]
 
 
 # --- in
