@@ -61,6 +61,7 @@ def measured(engine: str, size: int) -> Rows:
             db.session.commit()
             partner = demo._organization(demo.ATELIER).id
             middle = data.load(size)
+            tellier = demo._organization("maison-tellier.example").public_id
             sold = data.load_subscriptions(partner, size, 5 * size)
         db.session.remove()
         db.engine.dispose()
@@ -86,7 +87,7 @@ def measured(engine: str, size: int) -> Rows:
             "--log-level",
             "error",
             "--keep-alive",
-            "30",
+            "300",
             "bench.bare:create()",
         ],
         env=environment,
@@ -99,6 +100,7 @@ def measured(engine: str, size: int) -> Rows:
             client.sign_in(f"{person}@atelier-nuage.example")
         client = clients[0]
         rows = compare(clients, Client(bare), portal.pid, yardstick.pid, middle, sold)
+        rows.append(placement(clients[4], portal.pid, tellier, sold["offer"], rows[-1]))
         rows += throughput(client, bare)
         rows.append(exported(client, size, portal.pid))
     finally:
@@ -150,6 +152,19 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
         "search in subscriptions, two letters (mo)": ("/subscriptions?q=mo", fragment),
         "search in subscriptions, none (tionelx)": ("/subscriptions?q=tionelx", fragment),
     }
+    cases |= {
+        "orders": ("/orders", {}),
+        "orders, last page": ("/orders?last=1", {}),
+        "orders, by customers": ("/orders?side=customer", {}),
+        "search in orders, common (moreau)": ("/orders?q=moreau", fragment),
+        "search in orders, rare (zymotechnik)": ("/orders?q=zymotechnik", fragment),
+        "search in orders, two words": ("/orders?q=atelier+vidal", fragment),
+        "search in orders, two letters (mo)": ("/orders?q=mo", fragment),
+        "search in orders, none (tionelx)": ("/orders?q=tionelx", fragment),
+        "orders of a customer": (f"/customers/{sold['customer']}/orders", {}),
+        "order": (f"/customers/{sold['customer']}/orders/{sold['order']}", {}),
+    }
+    cases |= {"cart": (f"/customers/{sold['customer']}/cart", {}), "cart, search": (f"/customers/{sold['customer']}/cart?q=shield", {})}
     turn, sellers = itertools.cycle(clients[1:]), itertools.cycle(clients[2:])  # a user management admin sees no subscriptions
     for path, headers in cases.values():
         clients[0].get(path, headers)
@@ -159,7 +174,7 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
     for _ in range(ROUNDS):
         timed(bare_pid, lambda: bare.get("/", {}), wall["bare"], cpu["bare"])
         for name, (path, headers) in cases.items():
-            several = sellers if "subscriptions" in name else turn
+            several = sellers if " in " in name else turn
             client = next(several) if name.startswith("search") else clients[0]  # a person's searches are limited
             timed(portal_pid, lambda path=path, headers=headers, client=client: client.get(path, headers), wall[name], cpu[name])
     base_wall, base_cpu = statistics.median(wall["bare"]), statistics.median(cpu["bare"])
@@ -167,6 +182,31 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
         {"case": name, "ms": round(statistics.median(wall[name]), 2), "ratio": round(statistics.median(wall[name]) / base_wall, 2), "cpu ms": round(statistics.median(cpu[name]), 2), "cpu ratio": round(statistics.median(cpu[name]) / base_cpu, 2)}
         for name in wall
     ]  # fmt: skip
+
+
+def placement(client: "Client", pid: int, customer: object, offer: object, bare: dict[str, object]) -> dict[str, object]:
+    """Ordering a prepared cart, a new one each time, for a customer whose agreement is attested; the cart is filled before the clock starts."""
+    wall: list[float] = []
+    cpu: list[float] = []
+    for number in range(REQUESTS):
+        page = client.get(f"/customers/{customer}/cart?q=BENCH-0", {"Accept-Encoding": "identity"}).decode()
+        client.post(f"/customers/{customer}/cart/lines/{offer}", {"csrf_token": field(page, "csrf_token"), "was": "0", "quantity": str(number + 1)})
+        review = client.get(f"/customers/{customer}/cart/review", {"Accept-Encoding": "identity"}).decode()
+        form = {name: field(review, name) for name in ("csrf_token", "cart", "line")}
+        before, start = cpu_seconds(pid), time.perf_counter()
+        client.post(f"/customers/{customer}/orders", form)
+        wall.append((time.perf_counter() - start) * 1000)
+        cpu.append((cpu_seconds(pid) - before) * 1000)
+    ms, cpu_ms = statistics.median(wall), statistics.mean(cpu)
+    ratios = {"ratio": round(ms / float(str(bare["ms"])), 2), "cpu ratio": round(cpu_ms / float(str(bare["cpu ms"])), 2)}
+    return {"case": "order placement", "ms": round(ms, 2), "cpu ms": round(cpu_ms, 2), **ratios}
+
+
+def field(page: str, name: str) -> str:
+    """The value of a hidden field."""
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found, name
+    return found[1]
 
 
 def timed(pid: int, request: Callable[[], object], wall: list[float], cpu: list[float]) -> None:
@@ -254,12 +294,12 @@ class Client:
             self.cookie = header.split(";")[0]
         return content
 
+    def post(self, path: str, form: dict[str, str]) -> bytes:
+        return self.send("POST", path, urllib.parse.urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
+
     def sign_in(self, email: str) -> None:
         page = self.send("GET", "/sign-in", None, {}).decode()
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
-        assert token
-        form = urllib.parse.urlencode({"email": email, "password": PASSWORD, "csrf_token": token[1]})
-        self.send("POST", "/sign-in", form, {"Content-Type": "application/x-www-form-urlencoded"})
+        self.post("/sign-in", {"email": email, "password": PASSWORD, "csrf_token": field(page, "csrf_token")})
 
 
 def children(pid: int) -> list[int]:

@@ -1,20 +1,23 @@
 """The cart and its review: offers with prices and reasons, lines changed in place, ordered once or not at all (R17, R80, R81, R84)."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.core import clock
-from portal.core.db import db, writing
+from portal.core.access import Cloud, Side
+from portal.core.db import db, uuid7, writing
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import catalog
+from portal.subscriptions import catalog, ordering, service
 from portal.subscriptions.models import Cart, Charge, Offer, Order, OrderLine, Subscription
 from tests.subscriptions import rows, world
+from tests.subscriptions.test_lifecycle import seller  # noqa: F401  (a fixture)
 from tests.support import mail, make
+from tests.test_surface import Counted
 
 SALES, AGENT, ADMIN = "sales@atelier-nuage.example", "agent@atelier-nuage.example", "admin@atelier-nuage.example"
 BOTH_SHAPES = pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragment"])
@@ -36,7 +39,12 @@ def of_offer(public_id, what, **options):
     who = make.actor(SALES)
     db.session.rollback()
     with writing(), scoped(Scope(partner_id=who.organization_id)):
-        what(db.session.scalars(sa.select(Offer).where(Offer.public_id == sa.type_coerce(public_id, sa.Uuid(as_uuid=False)))).one(), by=who, at=clock.now(), **options)
+        what(
+            db.session.scalars(sa.select(Offer).where(Offer.public_id == sa.type_coerce(public_id, sa.Uuid(as_uuid=False)))).one(),
+            by=who,
+            at=clock.now(),
+            **options,
+        )
         db.session.commit()
 
 
@@ -119,7 +127,11 @@ def test_offers_are_searched_and_filtered(people, htmx):
 
     def found(query):
         page = sales.get(f"{world.tellier()}/cart{query}", htmx=htmx, target="shop")
-        return [name for name in ("Shield", "Plan", "Nonprofit Suite", "Suite") if any(name == cell.get_text(" ", strip=True).split(" Calanque")[0].split(" Nordlicht")[0] for cell in page.soup.select("tbody td.title"))]
+        return [
+            name
+            for name in ("Shield", "Plan", "Nonprofit Suite", "Suite")
+            if any(name == cell.get_text(" ", strip=True).split(" Calanque")[0].split(" Nordlicht")[0] for cell in page.soup.select("tbody td.title"))
+        ]
 
     assert found("?q=shie") == ["Shield"]
     assert found("?publisher=Calanque") == ["Shield", "Plan"]
@@ -205,7 +217,14 @@ def test_a_line_changed_in_another_tab_is_told(people, htmx):
 @BOTH_SHAPES
 @pytest.mark.parametrize(
     ("typed", "message"),
-    [("1", "Give a number from 2 to 300."), ("301", "Give a number from 2 to 300."), ("many", "Give a whole number."), ("-3", "Give a whole number."), ("9" * 40, "Give a number from 2 to 300."), ("", "Give a whole number.")],
+    [
+        ("1", "Give a number from 2 to 300."),
+        ("301", "Give a number from 2 to 300."),
+        ("many", "Give a whole number."),
+        ("-3", "Give a whole number."),
+        ("9" * 40, "Give a number from 2 to 300."),
+        ("", "Give a whole number."),
+    ],
     ids=str,
 )
 def test_a_quantity_out_of_range_stands_beside_its_field(people, htmx, typed, message):
@@ -280,6 +299,42 @@ def test_the_panel_shows_what_is_charged_today_and_after(people):
     assert 0 < today["Extra"] < 60
     assert totals(page)[0] == f"Charged today, without tax €{sum(today.values()):,.2f}"
     assert totals(page)[1:] == ["Then each month €84.00", "Then each year €240.00"]
+
+
+@pytest.mark.parametrize("term", [1, 12])
+@pytest.mark.parametrize("cycle", ["monthly", "annual"])
+@pytest.mark.parametrize("days", [0, 1, 17, 40])
+@pytest.mark.parametrize("along", [False, True], ids=["joins", "along"])
+def test_what_the_panel_says_is_what_is_charged(seller, term, cycle, days, along):  # noqa: F811
+    """R84: an add-on joins the base that is there, or the one that is ordered along with it, whose period begins today."""
+    began = datetime(2027, 1, 31, 9, tzinfo=UTC)
+    at = began + timedelta(days=days)
+    base = rows.offer("BASE", by=seller, at=began, price=3100, term_months=term)
+    extra = rows.offer("EXTRA", by=seller, at=began, price=1700, add_on_of="BASE", cycle=cycle, term_months=12)
+    rows.place({base: 1}, by=seller, at=began)
+    service.advance_due(at=at)
+    wanted = {str(extra.public_id): 4, **({str(base.public_id): 2} if along else {})}
+    quoted = ordering.quotes(wanted, rows.tellier(), cloud=Cloud.PUBLIC, today=at.date())
+
+    placed = ordering.place(uuid7(), quoted, rows.tellier(), side=Side.PARTNER, by=seller, at=at)
+
+    assert placed.total == ordering.totals(quoted, "EUR").today
+    assert {line.offer.id: line.ends_on for line in quoted} == {line.offer.id: rows.subscription_of(line.offer).ends_on for line in quoted}
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 12])
+def test_a_cart_costs_six_statements_however_many_lines_it_has(people, chosen):
+    """Its offers, prices, bases and what the customer has come in one each; so they do in the steps of adding a customer."""
+    made = offers("Base", *[f"Offer {number}" for number in range(12)])
+    world.sold("Had")
+    sales = people(SALES)
+    for offer in made[:chosen]:
+        sales.post(f"{world.tellier()}/cart/lines/{offer}", {"quantity": "1", "was": "0"})
+    for path in (f"{world.tellier()}/cart", f"{world.tellier()}/cart/review"):
+        sales.get(path)
+        with Counted(db.engine) as counted:
+            sales.get(path)
+        assert len(counted.statements) <= 6, "\n".join(counted.statements)
 
 
 # --- the review and the order
@@ -381,7 +436,11 @@ def test_two_tabs_that_add_at_the_same_moment_share_one_cart(people, app):
     def add(index):
         start.wait()
         visitor = visitors[index]
-        answers.append(visitor.client.post(f"{base}/cart/lines/{(suite, plan)[index % 2]}", data={"quantity": "3", "was": "0", "csrf_token": visitor.csrf_token()}).status_code)
+        answers.append(
+            visitor.client.post(
+                f"{base}/cart/lines/{(suite, plan)[index % 2]}", data={"quantity": "3", "was": "0", "csrf_token": visitor.csrf_token()}
+            ).status_code
+        )
 
     threads = [threading.Thread(target=add, args=(index,)) for index in range(4)]
     for thread in threads:
@@ -552,7 +611,9 @@ def test_a_relationship_that_ended_after_the_review_orders_nothing(people):
     customer = world.tellier()
     admin = people(ADMIN)
     page = admin.get(f"{customer}/ending")
-    admin.submit(page, f"{customer}/ending", typed_name="Maison Tellier", reason="Moved.", **({"notice": True} if page.soup.select_one("[name=notice]") else {}))
+    admin.submit(
+        page, f"{customer}/ending", typed_name="Maison Tellier", reason="Moved.", **({"notice": True} if page.soup.select_one("[name=notice]") else {})
+    )
     with scoped(EVERYTHING):
         db.session.rollback()
         assert db.session.scalars(sa.select(Customer.state).where(Customer.domain == "maison-tellier.example")).one() is RelationshipState.ENDED
@@ -594,5 +655,10 @@ def test_an_order_has_a_largest_number_of_lines(people):
 def test_who_may_not_order_sees_no_way_to_sell(people):
     """R2"""
     customer = world.tellier()
-    for who, shown in ((SALES, True), ("billing@atelier-nuage.example", False), ("helpdesk@atelier-nuage.example", False), ("users@atelier-nuage.example", False)):
+    for who, shown in (
+        (SALES, True),
+        ("billing@atelier-nuage.example", False),
+        ("helpdesk@atelier-nuage.example", False),
+        ("users@atelier-nuage.example", False),
+    ):
         assert people(who).get(customer).has_link(f"{customer}/cart") is shown

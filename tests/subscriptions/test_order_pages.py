@@ -47,7 +47,7 @@ def other_customer(name="Fonderie Sarrault", domain="fonderie-sarrault.example")
 
 
 def numbers(page):
-    return [cell.get_text(strip=True) for cell in page.soup.select("td.title")]
+    return [link.get_text(strip=True) for link in page.soup.select("td.title a")]
 
 
 def test_an_order_shows_who_ordered_what_and_leads_to_its_subscriptions(people):
