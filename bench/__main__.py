@@ -64,6 +64,7 @@ def measured(engine: str, size: int) -> Rows:
             middle = data.load(size)
             made = directory.load(PROFILES) if size == max(SIZES) else None
             leads.load(LEADS if made else 0)
+            tellier = demo._organization("maison-tellier.example").public_id
             sold = data.load_subscriptions(partner, size, 5 * size)
             analyse()
         db.session.remove()
@@ -90,7 +91,7 @@ def measured(engine: str, size: int) -> Rows:
             "--log-level",
             "error",
             "--keep-alive",
-            "30",
+            "300",
             "bench.bare:create()",
         ],
         env=environment,
@@ -103,11 +104,15 @@ def measured(engine: str, size: int) -> Rows:
             client.sign_in(f"{person}@atelier-nuage.example")
         client = clients[0]
         rows = compare(clients, Client(bare), portal.pid, yardstick.pid, customer_cases(middle))
-        rows += compare([clients[0], *clients[2:]], Client(bare), portal.pid, yardstick.pid, subscription_cases(sold))[:-1]  # a user management admin sees none
+        bare_row = rows[-1]
+        rows += compare([clients[0], *clients[2:]], Client(bare), portal.pid, yardstick.pid, subscription_cases(sold) | order_cases(sold))[
+            :-1
+        ]  # a user management admin sees none
         if made:
             visitors = [Client(ours, address=f"127.0.0.{number}") for number in range(2, 8)]
             rows += compare(visitors, Client(bare), portal.pid, yardstick.pid, {name: (url, {}) for name, url in directory.cases(made).items()})[:-1]
             rows += compare([clients[0], clients[PEOPLE.index("sales")]], Client(bare), portal.pid, yardstick.pid, LEAD_CASES)[:-1]
+        rows.append(placement(clients[4], portal.pid, tellier, sold["offer"], bare_row))
         rows += throughput(client, bare)
         rows.append(exported(client, size, portal.pid))
     finally:
@@ -181,6 +186,23 @@ def subscription_cases(sold: dict[str, UUID]) -> dict[str, tuple[str, dict[str, 
     }
 
 
+def order_cases(sold: dict[str, UUID]) -> dict[str, tuple[str, dict[str, str]]]:
+    return {
+        "orders": ("/orders", {}),
+        "orders, last page": ("/orders?last=1", {}),
+        "orders, by customers": ("/orders?side=customer", {}),
+        "search in orders, common (moreau)": ("/orders?q=moreau", FRAGMENT),
+        "search in orders, rare (zymotechnik)": ("/orders?q=zymotechnik", FRAGMENT),
+        "search in orders, two words": ("/orders?q=atelier+vidal", FRAGMENT),
+        "search in orders, two letters (mo)": ("/orders?q=mo", FRAGMENT),
+        "search in orders, none (tionelx)": ("/orders?q=tionelx", FRAGMENT),
+        "orders of a customer": (f"/customers/{sold['customer']}/orders", {}),
+        "order": (f"/customers/{sold['customer']}/orders/{sold['order']}", {}),
+        "cart": (f"/customers/{sold['customer']}/cart", {}),
+        "cart, search": (f"/customers/{sold['customer']}/cart?q=shield", {}),
+    }
+
+
 def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: int, cases: dict[str, tuple[str, dict[str, str]]]) -> Rows:
     """Medians of interleaved rounds; the ratio is of medians, in wall and in CPU time."""
     turn = itertools.cycle(clients[1:])
@@ -199,6 +221,31 @@ def compare(clients: list["Client"], bare: "Client", portal_pid: int, bare_pid: 
         {"case": name, "ms": round(statistics.median(wall[name]), 2), "ratio": round(statistics.median(wall[name]) / base_wall, 2), "cpu ms": round(statistics.median(cpu[name]), 2), "cpu ratio": round(statistics.median(cpu[name]) / base_cpu, 2)}
         for name in wall
     ]  # fmt: skip
+
+
+def placement(client: "Client", pid: int, customer: object, offer: object, bare: dict[str, object]) -> dict[str, object]:
+    """Ordering a prepared cart, a new one each time, for a customer whose agreement is attested; the cart is filled before the clock starts."""
+    wall: list[float] = []
+    cpu: list[float] = []
+    for number in range(REQUESTS):
+        page = client.get(f"/customers/{customer}/cart?q=BENCH-0", {"Accept-Encoding": "identity"}).decode()
+        client.post(f"/customers/{customer}/cart/lines/{offer}", {"csrf_token": field(page, "csrf_token"), "was": "0", "quantity": str(number + 1)})
+        review = client.get(f"/customers/{customer}/cart/review", {"Accept-Encoding": "identity"}).decode()
+        form = {name: field(review, name) for name in ("csrf_token", "cart", "line")}
+        before, start = cpu_seconds(pid), time.perf_counter()
+        client.post(f"/customers/{customer}/orders", form)
+        wall.append((time.perf_counter() - start) * 1000)
+        cpu.append((cpu_seconds(pid) - before) * 1000)
+    ms, cpu_ms = statistics.median(wall), statistics.mean(cpu)
+    ratios = {"ratio": round(ms / float(str(bare["ms"])), 2), "cpu ratio": round(cpu_ms / float(str(bare["cpu ms"])), 2)}
+    return {"case": "order placement", "ms": round(ms, 2), "cpu ms": round(cpu_ms, 2), **ratios}
+
+
+def field(page: str, name: str) -> str:
+    """The value of a hidden field."""
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    assert found, name
+    return found[1]
 
 
 def timed(pid: int, request: Callable[[], object], wall: list[float], cpu: list[float]) -> None:
@@ -286,12 +333,12 @@ class Client:
             self.cookie = header.split(";")[0]
         return content
 
+    def post(self, path: str, form: dict[str, str]) -> bytes:
+        return self.send("POST", path, urllib.parse.urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
+
     def sign_in(self, email: str) -> None:
         page = self.send("GET", "/sign-in", None, {}).decode()
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page)
-        assert token
-        form = urllib.parse.urlencode({"email": email, "password": PASSWORD, "csrf_token": token[1]})
-        self.send("POST", "/sign-in", form, {"Content-Type": "application/x-www-form-urlencoded"})
+        self.post("/sign-in", {"email": email, "password": PASSWORD, "csrf_token": field(page, "csrf_token")})
 
 
 def children(pid: int) -> list[int]:

@@ -80,7 +80,7 @@ def load(number: int) -> UUID:
     dice = random.Random(7)
     at = clock.now() - timedelta(days=100)
     first_id = (db.session.scalar(sa.select(sa.func.max(Organization.id))) or 0) + 1
-    connection = db.session.connection()
+    connection = _roomy(db.session.connection())
     middle = None
     for start in range(0, number, BATCH):
         organizations, customers, tags = [], [], []
@@ -132,7 +132,8 @@ _period_of = functools.cache(terms.period_of)
 def load_subscriptions(partner_id: int, customers: int, count: int) -> dict[str, UUID]:
     """`count` subscriptions, two an order, of the first `customers` active customers of a partner, with 240 offers and their prices.
 
-    Most are active; one in 20 each is suspended, expired, cancelled, on trial. Returns the keys of an order and a subscription in the middle, and of their customer.
+    Most are active; one in 20 each is suspended, expired, cancelled, on trial. Returns the keys of an order and a subscription in the middle,
+    of their customer, and of an offer.
     """
     at = clock.now().replace(hour=9, minute=0, second=0, microsecond=0)
     author = db.session.execute(sa.select(User.id, User.name).where(User.organization_id == partner_id).order_by(User.id).limit(1)).one()
@@ -142,7 +143,7 @@ def load_subscriptions(partner_id: int, customers: int, count: int) -> dict[str,
     buyers = db.session.execute(known.order_by(Customer.id).limit(customers)).all()
     offers = _offers(partner_id, at)
     dice = random.Random(11)
-    connection = db.session.connection()
+    connection = _roomy(db.session.connection())
     order_id = (db.session.scalar(sa.select(sa.func.max(Order.id))) or 0) + 1
     subscription_id = (db.session.scalar(sa.select(sa.func.max(Subscription.id))) or 0) + 1
     middle: dict[str, UUID] = {}
@@ -168,7 +169,12 @@ def load_subscriptions(partner_id: int, customers: int, count: int) -> dict[str,
                         "amount_minor": today, "currency": "EUR", "from_on": ordered_at.date(), "to_on": _period_of(ordered_at.date(), 1, ordered_at.date()).end,
                     })  # fmt: skip
                 if len(rows[Subscription]) + start >= count // 2 and not middle:
-                    middle = {"order": order["public_id"], "subscription": subscription["public_id"], "customer": buyer.public_id}
+                    middle = {
+                        "order": order["public_id"],
+                        "subscription": subscription["public_id"],
+                        "customer": buyer.public_id,
+                        "offer": offers[0]["public_id"],
+                    }
                 subscription_id += 1
             rows[Order].append(order)
             order_id += 1
@@ -230,3 +236,10 @@ def _subscription(
         "suspended_with_base": False, "due_on": ends_on, "turns_on": turns_on, "remind_on": turns_on - timedelta(days=30) if live else None,
         "support_contact_id": owner["partner_id"], "version": 1,
     }  # fmt: skip
+
+
+def _roomy(connection: sa.Connection) -> sa.Connection:
+    """On SQLite, memory for the indexes: with as little as a server takes, loading so much writes every page many times over."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA cache_size=-300000")
+    return connection

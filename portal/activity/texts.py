@@ -124,6 +124,7 @@ FIELDS = {
     "term_months": _l("Term in months"),
     "time_zone": _l("Time zone"),
     "to": lazy_pgettext("period", "To"),
+    "total": _l("Total"),
     "trial_days": _l("Trial days"),
     "trial_ends_on": _l("Trial ends"),
     "user": _l("Person's key"),

@@ -160,8 +160,12 @@ def _number(value: int, spoken: str) -> str:
 
 
 @functools.lru_cache(maxsize=8192)
+def money(minor: int, currency: str, spoken: str) -> str:
+    return show_money(Money(minor, currency))
+
+
 def _priced(minor: int, currency: str, cycle: Cycle, spoken: str) -> str:
-    return str(PRICES[cycle]) % {"amount": show_money(Money(minor, currency))}
+    return str(PRICES[cycle]) % {"amount": money(minor, currency, spoken)}
 
 
 def _by_use() -> str:

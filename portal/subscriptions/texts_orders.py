@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask_babel import get_timezone, ngettext
@@ -13,7 +14,7 @@ from portal.core.access import Side
 from portal.core.i18n import language, show_day, show_money, show_number
 from portal.core.money import Money
 from portal.subscriptions.models import Billing, Cycle
-from portal.subscriptions.texts import PRICES, day
+from portal.subscriptions.texts import PRICES, day, money
 from portal.subscriptions.texts_catalog import TERM_NAMES, UNAVAILABLE
 
 SIDE_NAMES = {Side.PARTNER: _l("Partner"), Side.CUSTOMER: _l("Customer")}
@@ -28,21 +29,12 @@ def number(row: Any) -> str:
     return f"{row.ordered_at:%y%m%d}-{row.public_id.hex[-8:].upper()}"
 
 
-@functools.lru_cache(maxsize=8192)
-def money(minor: int, currency: str, spoken: str) -> str:
-    """An amount, formatted once for a language."""
-    return show_money(Money(minor, currency))
+# The same few values stand on page after page; each is formatted once for a language.
 
 
 @functools.lru_cache(maxsize=4096)
-def _summary(more: int, spoken: str) -> str:
-    return ngettext("%(name)s and %(num)s more", "%(name)s and %(num)s more", more, name="%(name)s")
-
-
-@functools.lru_cache(maxsize=4096)
-def range_of(least: int, most: int, spoken: str) -> str:
-    """How many of an offer can be ordered."""
-    return _("%(least)s to %(most)s", least=show_number(least), most=show_number(most))
+def count(value: int, spoken: str) -> str:
+    return show_number(value)
 
 
 def each(amount: Money, cycle: Cycle) -> str:
@@ -52,13 +44,8 @@ def each(amount: Money, cycle: Cycle) -> str:
 
 def unit(amount: Money, offer: Any) -> str:
     """What one piece of an offer costs, and for how long."""
-    return _unit(amount.minor, amount.currency, offer.instance_type is not None, offer.billing, offer.cycle, language())
-
-
-@functools.lru_cache(maxsize=8192)
-def _unit(minor: int, currency: str, reserved: bool, billing: Billing, cycle: Cycle, spoken: str) -> str:
-    text = _WHOLE_TERM if reserved else _BY_USE if billing is Billing.USAGE else PRICES[cycle]
-    return str(text) % {"amount": money(minor, currency, spoken)}
+    text = _WHOLE_TERM if offer.instance_type is not None else _BY_USE if offer.billing is Billing.USAGE else PRICES[offer.cycle]
+    return str(text) % {"amount": _said(amount)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,8 @@ class Offered:
 
 def offered(shop: Any, spoken: str) -> Iterator[Offered]:
     """The offers of a page in words; what many of them say alike is said once."""
-    terms, label = {months: str(name) for months, name in TERM_NAMES.items()}, _("Quantity of %(name)s")
+    terms = {months: str(name) for months, name in TERM_NAMES.items()}
+    label, between = _("Quantity of %(name)s"), _("%(least)s to %(most)s")
     reasons: dict[Any, str] = {None: ""}
     for row in shop.found.rows:
         price, reason = shop.price(row), shop.reason(row)
@@ -86,8 +74,8 @@ def offered(shop: Any, spoken: str) -> Iterator[Offered]:
             row,
             str(row.public_id),
             f"{row.publisher} · {row.category} · {terms[row.term_months]}",
-            _unit(price.minor, price.currency, row.instance_type is not None, row.billing, row.cycle, spoken) if price else "",
-            range_of(row.minimum, row.maximum, spoken),
+            unit(price, row) if price else "",
+            between % {"least": count(row.minimum, spoken), "most": count(row.maximum, spoken)},
             label % {"name": row.name},
             f"{said} {row.withdrawn_reason}".rstrip(),
             shop.chosen.get(row.id),
@@ -102,6 +90,7 @@ class Line:
     key: str
     number: str
     summary: str
+    date: date
     day: str
     total: str
 
@@ -111,17 +100,25 @@ class Wording:
 
     def __init__(self) -> None:
         self.spoken, self.zone = language(), get_timezone()
+        self._summaries: dict[int, str] = {}
 
     def lines(self, rows: Iterable[Any]) -> Iterator[Line]:
         for row in rows:
+            ordered_on = row.ordered_at.astimezone(self.zone).date()
             yield Line(
                 row,
                 str(row.public_id),
                 number(row),
-                _summary(row.lines - 1, self.spoken) % {"name": row.first_line} if row.lines > 1 else row.first_line or "–",
-                day(row.ordered_at.astimezone(self.zone).date(), self.spoken),
+                self._summary(row.lines - 1) % {"name": row.first_line} if row.lines > 1 else row.first_line or "–",
+                ordered_on,
+                day(ordered_on, self.spoken),
                 money(row.total_minor, row.currency, self.spoken),
             )
+
+    def _summary(self, more: int) -> str:
+        if more not in self._summaries:
+            self._summaries[more] = ngettext("%(name)s and %(num)s more", "%(name)s and %(num)s more", more, name="%(name)s")
+        return self._summaries[more]
 
 
 def unit_of(line: Any, currency: str) -> str:

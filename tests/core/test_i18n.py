@@ -26,10 +26,11 @@ from portal.leads import texts as leads
 from portal.leads.models import Lead
 from portal.onboarding.models import CustomerDraft
 from portal.relationships.models import Partnership, RelationshipRequest
-from portal.subscriptions.models import CatalogImport, Offer
+from portal.subscriptions.models import CatalogImport, Offer, Order, Subscription
 from tests.directory import entry_rows
 from tests.directory.pictures import picture
 from tests.relationships.test_shared import share
+from tests.subscriptions import world as subscriptions
 from tests.support import databases, mail, make, translations
 from tests.support.page import Visitor
 
@@ -232,6 +233,27 @@ def world(people: Any) -> None:
     make.won_lead("Scierie des Vosges", email="helene@scierie-vosges.example")
     admin.submit(admin.get("/users/new"), "/users", name="Mona Riou", email="mona@atelier-nuage.example", roles=["sales_agent"])
     catalog(admin)
+    selling(admin)
+
+
+def selling(admin: Visitor) -> None:
+    """Subscriptions with their orders, and carts of a customer and of a draft."""
+    tellier = subscriptions.tellier()
+    subscriptions.sold("Verger Vif", "Verger Doux", by=ADMIN)
+    subscriptions.sold("Verger Compté", by=ADMIN, billing="usage", term_months=1)
+    subscriptions.sold("Essai Rosier", by=ADMIN, trial_days=30)
+    for number, row in enumerate(admin.get(f"{tellier}/cart").soup.select("#shop tbody form")):
+        admin.post(str(row["action"]), {"quantity": "0" if number > 3 else "2", "was": "0"})
+    account = {
+        "street": "3 rue Basse",
+        "postal_code": "49000",
+        "city": "Angers",
+        "first_name": "Ann",
+        "last_name": "Royer",
+        "email": "ann@filature-royer.example",
+    }
+    step = admin.submit(admin.get(str(admin.get("/customers/new").soup.select_one("main li a")["href"])), "/customers/new", **account)  # type: ignore[index]
+    admin.post(str(step.soup.select("#shop tbody form")[0]["action"]), {"quantity": "1", "was": "0"})
 
 
 def catalog(admin: Visitor) -> None:
@@ -266,6 +288,8 @@ def addresses(app: Flask) -> Iterator[str]:
             "mail_id": list(db.session.scalars(sa.select(Mail.public_id))),
             "draft_id": list(db.session.scalars(sa.select(CustomerDraft.public_id))),
             "offer_id": list(db.session.scalars(sa.select(Offer.public_id))),
+            "subscription_id": list(db.session.scalars(sa.select(Subscription.public_id))),
+            "order_id": list(db.session.scalars(sa.select(Order.public_id))),
             "import_id": list(db.session.scalars(sa.select(CatalogImport.public_id))),
             "section": ["company", "billing", "contact", "profile", "reseller"],
             "partnership_id": list(db.session.scalars(sa.select(Partnership.public_id))),
@@ -421,7 +445,7 @@ def world_words() -> Callable[[str], str]:
             for row in connection.execute(sa.select(*columns)) if columns else ():
                 words |= {" ".join(word.split()) for value in row for word in told(value)}
     names = sorted((word for word in words if not re.fullmatch(r"[a-z_.:/-]*", word)), key=len, reverse=True)  # codes are no data
-    plain = re.compile(r"[\w.+-]+@[\w.-]+|https?://\S+|[\w-]+\.example|[0-9a-f]{8}-[0-9a-f-]{27}|/[\w/-]+|UTC|GET|POST")
+    plain = re.compile(r"[\w.+-]+@[\w.-]+|https?://\S+|[\w-]+\.example|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9]{6}-[0-9A-F]{8}|/[\w/-]+|UTC|GET|POST")
 
     def without(text: str) -> str:
         text = plain.sub("", text)

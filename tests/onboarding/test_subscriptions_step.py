@@ -12,6 +12,7 @@ from portal.subscriptions import catalog
 from portal.subscriptions.models import Cart, Order, Subscription
 from tests.onboarding.test_adding import COMPANY, SALES, added, company, counted, everything, submit
 from tests.subscriptions.test_cart import lines, of_offer, offers, totals
+from tests.test_surface import Counted
 
 BOTH_SHAPES = pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragment"])
 
@@ -220,6 +221,19 @@ def test_a_reseller_chooses_but_attests_nothing(people):
     reseller.post(line(page, suite), {"quantity": "1", "was": "0"}, 404)  # another partner's offer
 
     assert review(reseller, page).soup.select("[name=attested]") == []
+
+
+def test_the_step_and_its_review_cost_six_statements(people):
+    made = offers(*[f"Offer {number}" for number in range(8)])
+    sales = people(SALES)
+    page = begin(sales)
+    for offer in made[:5]:
+        page = choose(sales, page, offer)
+    checked = review(sales, page)
+    for path in (page.url.partition("/lines")[0], checked.url):
+        with Counted(db.engine) as counting:
+            sales.get(path)
+        assert len(counting.statements) <= 6, "\n".join(counting.statements)
 
 
 def test_a_colleagues_draft_opens_to_nobody(people):

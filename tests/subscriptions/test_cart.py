@@ -1,20 +1,23 @@
 """The cart and its review: offers with prices and reasons, lines changed in place, ordered once or not at all (R17, R80, R81, R84)."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.core import clock
-from portal.core.db import db, writing
+from portal.core.access import Cloud, Side
+from portal.core.db import db, uuid7, writing
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import catalog
+from portal.subscriptions import catalog, ordering, service
 from portal.subscriptions.models import Cart, Charge, Offer, Order, OrderLine, Subscription
 from tests.subscriptions import rows, world
+from tests.subscriptions.test_lifecycle import seller  # noqa: F401  (a fixture)
 from tests.support import mail, make
+from tests.test_surface import Counted
 
 SALES, AGENT, ADMIN = "sales@atelier-nuage.example", "agent@atelier-nuage.example", "admin@atelier-nuage.example"
 BOTH_SHAPES = pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragment"])
@@ -296,6 +299,42 @@ def test_the_panel_shows_what_is_charged_today_and_after(people):
     assert 0 < today["Extra"] < 60
     assert totals(page)[0] == f"Charged today, without tax €{sum(today.values()):,.2f}"
     assert totals(page)[1:] == ["Then each month €84.00", "Then each year €240.00"]
+
+
+@pytest.mark.parametrize("term", [1, 12])
+@pytest.mark.parametrize("cycle", ["monthly", "annual"])
+@pytest.mark.parametrize("days", [0, 1, 17, 40])
+@pytest.mark.parametrize("along", [False, True], ids=["joins", "along"])
+def test_what_the_panel_says_is_what_is_charged(seller, term, cycle, days, along):  # noqa: F811
+    """R84: an add-on joins the base that is there, or the one that is ordered along with it, whose period begins today."""
+    began = datetime(2027, 1, 31, 9, tzinfo=UTC)
+    at = began + timedelta(days=days)
+    base = rows.offer("BASE", by=seller, at=began, price=3100, term_months=term)
+    extra = rows.offer("EXTRA", by=seller, at=began, price=1700, add_on_of="BASE", cycle=cycle, term_months=12)
+    rows.place({base: 1}, by=seller, at=began)
+    service.advance_due(at=at)
+    wanted = {str(extra.public_id): 4, **({str(base.public_id): 2} if along else {})}
+    quoted = ordering.quotes(wanted, rows.tellier(), cloud=Cloud.PUBLIC, today=at.date())
+
+    placed = ordering.place(uuid7(), quoted, rows.tellier(), side=Side.PARTNER, by=seller, at=at)
+
+    assert placed.total == ordering.totals(quoted, "EUR").today
+    assert {line.offer.id: line.ends_on for line in quoted} == {line.offer.id: rows.subscription_of(line.offer).ends_on for line in quoted}
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 12])
+def test_a_cart_costs_six_statements_however_many_lines_it_has(people, chosen):
+    """Its offers, prices, bases and what the customer has come in one each; so they do in the steps of adding a customer."""
+    made = offers("Base", *[f"Offer {number}" for number in range(12)])
+    world.sold("Had")
+    sales = people(SALES)
+    for offer in made[:chosen]:
+        sales.post(f"{world.tellier()}/cart/lines/{offer}", {"quantity": "1", "was": "0"})
+    for path in (f"{world.tellier()}/cart", f"{world.tellier()}/cart/review"):
+        sales.get(path)
+        with Counted(db.engine) as counted:
+            sales.get(path)
+        assert len(counted.statements) <= 6, "\n".join(counted.statements)
 
 
 # --- the review and the order
