@@ -111,10 +111,10 @@ def measured(engine: str, size: int) -> Rows:
         if made:
             visitors = [Client(ours, address=f"127.0.0.{number}") for number in range(2, 8)]
             rows += compare(visitors, Client(bare), portal.pid, yardstick.pid, {name: (url, {}) for name, url in directory.cases(made).items()})[:-1]
-            rows += compare([clients[0], clients[PEOPLE.index("sales")]], Client(bare), portal.pid, yardstick.pid, LEAD_CASES)[:-1]
-        rows.append(placement(clients[4], portal.pid, tellier, sold["offer"], bare_row))
+            rows += compare([clients[0].twin(), clients[PEOPLE.index("sales")].twin()], Client(bare), portal.pid, yardstick.pid, LEAD_CASES)[:-1]
+        rows.append(placement(clients[4].twin(), portal.pid, tellier, sold["offer"], bare_row))
         rows += throughput(client, bare)
-        rows.append(exported(client, size, portal.pid))
+        rows.append(exported(client.twin(), size, portal.pid))
     finally:
         for process in (portal, yardstick):
             process.terminate()

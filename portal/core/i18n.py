@@ -114,11 +114,12 @@ def show_datetime(value: datetime | None, in_zone: str | None = None) -> str:
     return dates.format_datetime(value, "medium", tzinfo=zone(in_zone or _selected_zone()), locale=language())
 
 
-def show_day(value: date | datetime | None) -> str:
+def show_day(value: date | datetime | None, in_zone: str | None = None) -> str:
+    """The day in the user's language, of a moment in the user's zone unless another one is given."""
     if value is None:
         return ""
     if isinstance(value, datetime):
-        value = value.astimezone(zone(_selected_zone())).date()
+        value = value.astimezone(zone(in_zone or _selected_zone())).date()
     return dates.format_date(value, "medium", locale=language())
 
 

@@ -70,7 +70,9 @@ def remove(public_id: UUID) -> None:
 
 def rank(ranks: Mapping[int, int], *, otherwise: int) -> None:
     """Put new ranks, by partner, on their entries: RANKED_AT_ONCE of them at most, and the rest the next time."""
-    rows = db.session.execute(sa.select(DirectoryEntry.id, DirectoryEntry.partner_id, DirectoryEntry.rank).execution_options(yield_per=1000))
+    # In another order each time: where very many change, all have their turn.
+    statement = sa.select(DirectoryEntry.id, DirectoryEntry.partner_id, DirectoryEntry.rank).order_by(sa.func.random())
+    rows = db.session.execute(statement.execution_options(yield_per=1000))
     changed = ({"id": key, "rank": ranks.get(partner_id, otherwise)} for key, partner_id, old in rows if ranks.get(partner_id, otherwise) != old)
     found = list(itertools.islice(changed, RANKED_AT_ONCE))
     rows.close()

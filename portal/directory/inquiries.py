@@ -98,9 +98,7 @@ def ask(row: DirectoryEntry, entry: InquiryEntry, number: UUID, *, language: str
         in_language=language,
         link=link,
         path="/directory/inquiries/links/",
-        partner=row.name,
-        company=entry.company,
-        name=f"{entry.first_name} {entry.last_name}",
+        partner=row.name,  # and nothing that was typed: whoever reads it may never have written to us
     )
     return True
 

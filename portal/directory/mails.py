@@ -17,6 +17,7 @@ def stale(profile: BusinessProfile, *, at: datetime) -> None:
             at=at,
             in_language=user.language,
             name=user.name,
+            zone=user.time_zone,
             title=profile.name,
             country=profile.country,
             profile_id=profile.public_id,

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import math
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from portal.accounts.models import Organization
-from portal.core import places
+from portal.core import clock, places
 from portal.core.db import Key, db
 from portal.core.errors import NotFound
 from portal.core.words import normalise, search_words
@@ -22,7 +21,9 @@ from portal.directory import entries
 from portal.directory.models import DirectoryEntry, DirectoryPlace
 
 PAGE_SIZE = 20
-LOOKED_AT = 200  # hits that PostgreSQL measures the distance of, before it measures all
+WINDOW = 2000  # entries in the order of results among which PostgreSQL looks first
+SEVERAL = 4  # conditions: so many leave little, and all are looked at at once
+WINDOW_LASTS = 600  # seconds, roughly: an old one is as right as a new one
 IN_SITEMAP = 8000  # entries: with five locations each, less than the 50,000 addresses that a list may have
 CANDIDATES = 300  # profiles looked through for partners of a name
 IN_HEADLINE, ELSEWHERE = 1, 0  # relevance: where all words of a search are found
@@ -130,11 +131,21 @@ def _rows(wanted: Search, typed: Sequence[str], relevance: int, begin: Position 
     if db.engine.dialect.name == "sqlite":
         return db.session.execute(_in_order(*place), {**values, "match": _match(groups, typed, relevance)}).all()
     parts = _parts(groups, typed, relevance)
-    statement, values = _indexed(len(parts), *place), {**values, **{f"part_{number}": part for number, part in enumerate(parts)}}
-    rows = db.session.execute(statement, {**values, "looked_at": LOOKED_AT}).all()
-    if wanted.around is None or len(rows) == most:
-        return rows
-    return db.session.execute(statement, {**values, "looked_at": sys.maxsize}).all()
+    values |= {f"part_{number}": part for number, part in enumerate(parts)}
+    end = _end_of_window(db.engine.url.render_as_string(), int(clock.now().timestamp()) // WINDOW_LASTS)
+    if end is not None and len(groups) + len(typed) < SEVERAL and (begin is None or (begin.rank, begin.entry_id) > end):
+        rows = db.session.execute(_indexed(len(parts), *place, windowed=True), {**values, "end_rank": end[0], "end_id": end[1]}).all()
+        if len(rows) == most:
+            return rows
+    return db.session.execute(_indexed(len(parts), *place, windowed=False), values).all()
+
+
+@functools.lru_cache(maxsize=2)
+def _end_of_window(database: str, moment: int) -> tuple[int, int] | None:
+    """Rank and key of the last of the first WINDOW entries in the order of results, of late; None in a directory that is smaller."""
+    statement = sa.select(E.rank, E.id).order_by(E.rank.desc(), E.id.desc()).offset(WINDOW).limit(1)
+    row = db.session.execute(statement).one_or_none()
+    return tuple(row) if row else None  # type: ignore[return-value]
 
 
 # Statements are built once for each shape of a search; what is looked for comes in parameters.
@@ -167,16 +178,19 @@ def _match(groups: list[list[str]], typed: Sequence[str], relevance: int) -> str
 
 
 @functools.cache
-def _indexed(parts: int, around: bool, begun: bool) -> sa.Select:
-    """PostgreSQL: what the inverted index finds, put in order; then, of the first `looked_at` of these, those inside the circle.
+def _indexed(parts: int, around: bool, begun: bool, *, windowed: bool) -> sa.Select:
+    """PostgreSQL: what the inverted index finds, put in order; then, until the page is full, those inside the circle.
 
-    The index joins many conditions quicker than one of many parts.
+    What is common fills a page from a window of the first entries; only what is rare is looked for among all, and gives few hits to sort.
     """
     terms = sa.func.directory_terms(E.terms)
-    matches = [terms.op("@@")(sa.cast(sa.bindparam(f"part_{number}"), TSQUERY)) for number in range(parts)]
-    hits = sa.select(E.id, E.rank).where(*matches, _open(), *_behind(begun)).order_by((E.rank + 0).desc(), E.id.desc())  # + 0: not by walking the other index
-    first = hits.limit(sa.bindparam("looked_at")).cte("first").prefix_with("MATERIALIZED")
-    chosen = sa.select(first.c.id).where(*_within(around, first.c.id)).order_by(first.c.rank.desc(), first.c.id.desc()).limit(sa.bindparam("most"))
+    # One condition a term: the index joins these quicker than the parts of one.
+    matches: list[sa.ColumnElement[bool]] = [terms.op("@@")(sa.cast(sa.bindparam(f"part_{number}"), TSQUERY)) for number in range(parts)]
+    if windowed:
+        matches.append(sa.tuple_(E.rank, E.id) >= sa.tuple_(sa.bindparam("end_rank", type_=sa.Integer()), sa.bindparam("end_id", type_=Key)))
+    hits = sa.select(E.id, E.rank).where(*matches, _open(), *_behind(begun)).cte("hits").prefix_with("MATERIALIZED")
+    ordered = sa.select(hits).order_by(hits.c.rank.desc(), hits.c.id.desc()).offset(0).subquery()
+    chosen = sa.select(ordered.c.id).where(*_within(around, ordered.c.id)).order_by(ordered.c.rank.desc(), ordered.c.id.desc()).limit(sa.bindparam("most"))
     return sa.select(*COLUMNS).where(E.id.in_(chosen)).order_by(E.rank.desc(), E.id.desc())
 
 

@@ -1,5 +1,6 @@
 """The public directory: search, profiles, locations, and what search engines read (R61). Nobody needs to sign in."""
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -53,7 +54,7 @@ class Asked:
     def parse(cls) -> "Asked":
         args = request.args
         near = _text("near")
-        cities = gazetteer.find(near, limit=MOST_CITIES) if near else []
+        cities = _cities(near) if near else []
         same = [city for city in cities if city.name == cities[0].name] if cities else []
         chosen = next((city for city in same if str(city.id) == args.get("city")), same[0] if same else None)
         size, country = args.get("size", ""), args.get("country", "")
@@ -107,7 +108,7 @@ def index() -> ResponseReturnValue:
         hits=[display.card(hit) for hit in found.hits],
         head=heading(url_for(".index")),
         city_name=display.city_name,
-        lists=taxonomy.choices,
+        lists=lambda kind: _choices(kind, language()),
         tag_name=taxonomy.name,
         kinds=display.TAG_KINDS,
         listed=LISTED,
@@ -200,6 +201,19 @@ def _xml(root: str, items: Iterable[str]) -> Response:
         yield f"</{root}>\n"
 
     return Response(lines(), mimetype="application/xml")
+
+
+# The same for everybody, and asked for on each page.
+
+
+@functools.lru_cache(maxsize=1000)
+def _cities(near: str) -> list[City]:
+    return gazetteer.find(near, limit=MOST_CITIES)
+
+
+@functools.lru_cache(maxsize=50)
+def _choices(kind: TagKind, _language: str) -> list[tuple[str, str]]:
+    return taxonomy.choices(kind)
 
 
 def _text(name: str) -> str:

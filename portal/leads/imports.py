@@ -200,8 +200,10 @@ class _Reader:
             raise _Wrong(_("The company's name is missing."))
         if not (values["email"] or values["phone"]):
             raise _Wrong(_("Give an e-mail address or a telephone number, so that somebody can answer."))
-        if "contact" in cells and not values["last_name"]:
-            values["first_name"], _space, values["last_name"] = clean(cells["contact"])[:200].partition(" ")
+        contact = clean(cells.get("contact", ""))
+        if contact and not values["last_name"]:
+            first, _space, last = contact.partition(" ")
+            values |= {"first_name": self._text("first_name", first), "last_name": self._text("last_name", last)}
         country = self._country(cells.get("country", ""))
         language = clean(cells.get("language", "")).lower()[:2]
         return NewLead(

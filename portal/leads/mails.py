@@ -85,7 +85,8 @@ def _to_customer(kind: str, lead: Lead, partner: Organization, at: datetime) -> 
 
 
 def _post(kind: str, user: User, organization_id: int, at: datetime, **context: Any) -> None:
-    outbox.post(f"leads/{kind}", to=user.email, organization_id=organization_id, at=at, in_language=user.language, name=user.name, **context)
+    known: dict[str, Any] = {"name": user.name, "zone": user.time_zone}
+    outbox.post(f"leads/{kind}", to=user.email, organization_id=organization_id, at=at, in_language=user.language, **known, **context)
 
 
 def _senders(organization_id: int, user_id: int | None) -> list[User]:

@@ -8,7 +8,7 @@ from flask import flash, g, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.core import clock
+from portal.core import clock, throttle
 from portal.core.access import Permission
 from portal.core.db import find
 from portal.core.errors import Refused, Stale
@@ -42,7 +42,7 @@ def new_declining(lead_id: UUID) -> ResponseReturnValue:
     return _asked("declining", lead, DecliningForm(lead))
 
 
-@feature.post("/declining", permission=P.LEAD_WORK)
+@feature.post("/declining", permission=P.LEAD_WORK, limit=throttle.INVITATIONS)  # it may write to an address that nobody has proven
 def create_declining(lead_id: UUID) -> ResponseReturnValue:
     lead = find(Lead, lead_id, lock=True)
     return _done("declining", lead, DecliningForm(lead), service.decline_lead, _("You have declined %(name)s.", name=lead.company))

@@ -105,8 +105,10 @@ def _template(lead: Lead) -> tuple[str, str]:
 
 
 def _entry(lead: Lead, form: Any) -> RequestEntry:
-    """Words that nobody touched follow the language chosen and what is asked for."""
+    """Words that nobody touched follow the language chosen and what is asked for; delegated administration is not for everybody to ask for."""
     entry: RequestEntry = form.entry()
+    if not g.actor.may(P.REQUEST_SEND):
+        entry = replace(entry, delegated_administration=False)
     subject, body = _template(lead)
     unchanged = (entry.subject, entry.body.split()) == (subject, body.split())
     return replace(entry, subject="", body="") if unchanged else entry

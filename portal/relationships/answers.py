@@ -135,7 +135,7 @@ def _start_relationship(
     request: RelationshipRequest, partner_id: int, existing: Customer | None, organization: Organization, *, by: Actor, at: datetime
 ) -> Customer:
     first_name, _space, last_name = by.name.partition(" ")
-    contact = {"first_name": first_name, "last_name": last_name, "email": by.email, "language": by.language or request.language}
+    contact = {"first_name": first_name[:100], "last_name": last_name[:100], "email": by.email, "language": by.language or request.language}
     if existing is None:
         return enter_record(organization, partner_id=partner_id, state=RelationshipState.ACTIVE, by=by, at=at, **contact)
     if existing.state is RelationshipState.ACTIVE:

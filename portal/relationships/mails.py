@@ -149,13 +149,15 @@ def partnership_ended(row: Partnership, staying: dict[int, Staying], *, by: Acto
 
 
 def _to_user(user: User, kind: str, at: datetime, **context: Any) -> None:
-    outbox.post(f"relationships/{kind}", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, name=user.name, **context)
+    known: dict[str, Any] = {"name": user.name, "zone": user.time_zone}
+    outbox.post(f"relationships/{kind}", to=user.email, organization_id=user.organization_id, at=at, in_language=user.language, **known, **context)
 
 
 def _to_author(row: RelationshipRequest | Partnership, kind: str, at: datetime, **context: Any) -> None:
     author = db.session.get(User, row.author_id) if row.author_id else None
-    language = author.language if author else None
-    outbox.post(f"relationships/{kind}", to=row.author_email, organization_id=row.partner_id, at=at, in_language=language, name=row.author_name, **context)
+    language, zone = (author.language, author.time_zone) if author else (None, None)
+    known: dict[str, Any] = {"name": row.author_name, "zone": zone}
+    outbox.post(f"relationships/{kind}", to=row.author_email, organization_id=row.partner_id, at=at, in_language=language, **known, **context)
 
 
 def _to_partner(row: DelegatedAdministration, kind: str, at: datetime, **context: Any) -> None:

@@ -412,13 +412,20 @@ def test_without_jobs_they_are_left_to_a_worker(started, served):
         app.extensions["jobs"].storage.close()
 
 
+def web_processes(process) -> list[int]:
+    return [int(number) for number in subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout.split()]
+
+
 @on_one_engine
 def test_web_processes_share_one_runner_and_survive_the_death_of_one(started, environ):
     """A killed web process is replaced, and its open work goes on elsewhere."""
     port = free_port()
     process = started("serve", "--port", str(port), "--workers", "2")
     assert ready(process, port)
-    children = [int(number) for number in subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True).stdout.split()]
+    children, until = web_processes(process), time.monotonic() + 20
+    while len(children) < 2 and time.monotonic() < until:  # the second one starts a moment later
+        time.sleep(0.1)
+        children = web_processes(process)
     assert len(children) == 2
 
     for child in children:

@@ -82,6 +82,16 @@ def test_an_inquiry_becomes_a_lead_once_its_mail_was_followed(people):
     assert "leads/received" in mails()
 
 
+def test_the_mail_says_nothing_that_the_visitor_typed(people):
+    """Its reader may never have heard of us: nobody sends words of their own through the portal."""
+    typed = {"company": "Prizes at https://evil.example/prize", "last_name": "Click", "message": "Buy this evil thing at once."}
+
+    send(people.visitor(), rows.publish(), **typed)
+
+    sent = mail.latest(ALINE)
+    assert not any(word in sent.subject + sent.text for word in ("evil", "Prizes", "Click"))
+
+
 def test_the_mail_and_the_lead_speak_the_visitor_s_language(people):
     profile = rows.publish()
     visitor = people.visitor()
@@ -386,7 +396,16 @@ def asking(people):
 
 
 nasty = st.text(max_size=60) | st.sampled_from(
-    ["\x00", "a\r\nBcc: x@evil.example", "<script>alert(1)</script>", "{{ 7*7 }}{link}{code}", "x" * 9000, "\u202eevil", "'; DROP TABLE lead; --", "\ud7ff😀"]
+    [
+        "\x00",
+        "a\r\nBcc: x@evil.example",
+        "<script>alert(1)</script>",
+        "{% print(7*7) %}{link}{code}",
+        "x" * 9000,
+        "\u202eevil",
+        "'; DROP TABLE lead; --",
+        "\ud7ff😀",
+    ]
 )
 
 

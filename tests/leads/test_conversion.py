@@ -154,6 +154,19 @@ def test_save_for_later_leads_back_to_the_lead(people):
 # --- a relationship request
 
 
+def test_a_referrals_admin_asks_for_no_delegated_administration(people):
+    """The roles table of the domain: it converts leads, and asks for no more than that."""
+    lead, referrals = won(), people(REFERRALS)
+    review = referrals.get(url(lead, "/conversion/request"))
+    assert not review.form("#form").select("[name=delegated_administration]")
+
+    wanted = {"delegated_administration": "y", "roles": ["global_administrator"], "duration_days": "730"}
+    typed = {"email": CONTACT["email"], "organization": "Verger Lanvaux", "language": "fr"}
+    referrals.post(url(lead, "/conversion/request"), typed | wanted)
+
+    assert (request().delegated_administration, request().roles) == (False, [])
+
+
 @BOTH
 def test_the_request_is_reviewed_and_sent_in_one_step(people, email):
     """R20, R56"""

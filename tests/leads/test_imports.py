@@ -326,3 +326,19 @@ def test_five_thousand_lines_take_about_a_second(app):
 def test_a_refusal_brings_in_nothing(app):
     with pytest.raises(Refused), scoped(EVERYTHING):
         read("company\n")
+
+
+@pytest.mark.parametrize(("contact", "names"), [("Anne Le Goff", ("Anne", "Le Goff")), ("", ("Anne", "")), ("Anne", ("Anne", ""))])
+def test_a_contact_in_one_column_is_taken_apart(app, contact, names):
+    with app.test_request_context():
+        (line,) = read(f"Company,E-mail,First name,Contact\nVerger,it@verger.example,Anne,{contact}\n")
+
+    assert (line.entry.first_name, line.entry.last_name) == names
+
+
+@pytest.mark.parametrize("contact", ["A" * 101, f"Anne {'A' * 101}"])
+def test_a_contact_with_too_long_a_name_is_told_before_anything_is_done(app, contact):
+    with app.test_request_context():
+        (line,) = read(f"Company,E-mail,Contact\nVerger,it@verger.example,{contact}\n")
+
+    assert "at most 100 characters" in line.wrong

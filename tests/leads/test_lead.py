@@ -1,13 +1,13 @@
 """One lead: received, accepted or declined, edited, won or lost, expired; its notes, people, deadline and flame (R50-R55)."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from portal.accounts.models import User, UserState
-from portal.core import audit, clock, jobs
+from portal.core import audit, clock, jobs, throttle
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, scoped
 from portal.leads import service
@@ -274,6 +274,28 @@ def test_declining_sends_the_customer_to_the_directory(people):
     assert "Busy" not in message.text
     assert history(lead)[-1] == "lead.declined"
     assert "We have no capacity" in page.text
+
+
+def test_nobody_bombs_addresses_with_mail_by_declining(people):
+    """S10: an address that our own people enter is proven by nobody."""
+    lead, who = make.lead(source="sales_qualified", by=SALES), make.actor(SALES)
+    throttle.hit(throttle.INVITATIONS, f"{who.organization_id}/{who.user_id}", times=300)
+
+    people(SALES).post(f"/leads/{lead.public_id}/declining", {"reason": "no_capacity", "notes": "Busy.", "tell": "y"}, 429)
+
+    assert now_of(lead).state is LeadState.RECEIVED
+
+
+@pytest.mark.parametrize(("zone", "day"), [("America/Los_Angeles", "Dec 14, 2026"), ("Europe/Paris", "Dec 15, 2026")])
+def test_the_mail_names_the_day_of_the_deadline_in_its_reader_s_zone(app, zone, day):
+    """R54, R100"""
+    with writing():
+        db.session.execute(sa.update(User).where(User.email == REFERRALS).values(time_zone=zone, language="en"))
+        db.session.commit()
+
+    make.lead(at=datetime(2026, 12, 1, 2, tzinfo=UTC))
+
+    assert f"by {day}." in mail.latest(REFERRALS).text
 
 
 def test_declining_asks_for_a_reason_and_notes(people):

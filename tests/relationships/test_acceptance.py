@@ -3,11 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import sqlalchemy as sa
 
+from portal.accounts.models import User
 from portal.agreements.models import Acceptance
 from portal.core import clock
 from portal.core.access import Cloud
-from portal.core.db import db
+from portal.core.db import db, writing
 from portal.relationships.models import RelationshipRequest
 from tests.relationships.rows import count, delegations, fresh, record, records, request
 from tests.support import mail, make
@@ -91,6 +93,18 @@ def test_a_new_relationship_changes_nothing_of_another_partners(people):
     after = record("maison-tellier.example")
     assert (after.name, after.state) == kept[:2]
     assert "Studio Cumulus" not in people(SALES).get(f"/customers/{after.public_id}").text
+
+
+def test_an_admin_with_a_long_name_in_one_word_accepts(people, app):
+    row = request(ODILE)
+    with writing():
+        db.session.execute(sa.update(User).where(User.email == ODILE).values(name="A" * 120))
+        db.session.commit()
+    odile = people(ODILE)
+
+    odile.submit(odile.open(make.link_of(row)), f"{page_of(row)}/acceptance", agreement=True)
+
+    assert fresh(row).state == "accepted"
 
 
 def test_the_agreement_is_part_of_the_same_page_and_must_be_ticked(people):
