@@ -17,12 +17,14 @@ import time
 import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID
 
-from bench import data, directory, leads
+from bench import data, directory, leads, selling
+from bench.selling import FRAGMENT
 from portal import cli, create_app, demo
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, scoped
+from portal.core.sheets import MOST_ROWS
+from portal.subscriptions.catalog_files import COLUMNS
 from tests.support import postgres
 from tests.support.databases import settings
 
@@ -65,7 +67,8 @@ def measured(engine: str, size: int) -> Rows:
             made = directory.load(PROFILES) if size == max(SIZES) else None
             leads.load(LEADS if made else 0)
             tellier = demo._organization("maison-tellier.example").public_id
-            sold = data.load_subscriptions(partner, size, 5 * size)
+            sold = selling.load(partner, size, 5 * size)
+            selling.let_buy(partner, size // 10)
             analyse()
         db.session.remove()
         db.engine.dispose()
@@ -105,16 +108,24 @@ def measured(engine: str, size: int) -> Rows:
         client = clients[0]
         rows = compare(clients, Client(bare), portal.pid, yardstick.pid, customer_cases(middle))
         bare_row = rows[-1]
-        rows += compare([clients[0], *clients[2:]], Client(bare), portal.pid, yardstick.pid, subscription_cases(sold) | order_cases(sold))[
-            :-1
-        ]  # a user management admin sees none
+        readers = [client for person, client in zip(PEOPLE, clients, strict=True) if person != "users"]  # who sees no subscriptions
+        rows += compare(readers, Client(bare), portal.pid, yardstick.pid, selling.reading(sold))[:-1]
+        sellers = [clients[PEOPLE.index(person)] for person in ("admin", "agent", "sales")]
+        fill(sellers[0], tellier, sold["offer"], 1)
+        rows += compare(sellers, Client(bare), portal.pid, yardstick.pid, selling.ordering(sold, tellier))[:-1]
+        buyer = Client(ours)
+        buyer.sign_in(selling.BUYER)
+        rows += compare([buyer, buyer], Client(bare), portal.pid, yardstick.pid, selling.shopping())[:-1]
         if made:
             visitors = [Client(ours, address=f"127.0.0.{number}") for number in range(2, 8)]
             rows += compare(visitors, Client(bare), portal.pid, yardstick.pid, {name: (url, {}) for name, url in directory.cases(made).items()})[:-1]
             rows += compare([clients[0].twin(), clients[PEOPLE.index("sales")].twin()], Client(bare), portal.pid, yardstick.pid, LEAD_CASES)[:-1]
         rows.append(placement(clients[4].twin(), portal.pid, tellier, sold["offer"], bare_row))
         rows += throughput(client, bare)
-        rows.append(exported(client.twin(), size, portal.pid))
+        rows += [
+            exported(client.twin(), path, portal.pid) for path in ("/customers/export", "/subscriptions/export", "/reservations/export", "/catalog/export")
+        ]
+        rows += imported(client.twin())
     finally:
         for process in (portal, yardstick):
             process.terminate()
@@ -132,7 +143,6 @@ def analyse() -> None:
             fresh.exec_driver_sql("VACUUM ANALYZE")
 
 
-FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "div#results"}
 LEAD_CASES: dict[str, tuple[str, dict[str, str]]] = {
     "leads, first page": ("/leads", {}),
     "leads, last page": ("/leads?last=1", {}),
@@ -163,43 +173,6 @@ def customer_cases(middle: object) -> dict[str, tuple[str, dict[str, str]]]:
         "requests": ("/relationship-requests", {}),
         "activity": ("/activity", {}),
         "home": ("/", {}),
-        "coming up": ("/coming-up", {}),
-    }
-
-
-def subscription_cases(sold: dict[str, UUID]) -> dict[str, tuple[str, dict[str, str]]]:
-    subscriptions = f"/customers/{sold['customer']}/subscriptions"
-    return {
-        "subscriptions of a customer": (subscriptions, {}),
-        "subscription": (f"{subscriptions}/{sold['subscription']}", {}),
-        "subscriptions, first page": ("/subscriptions", {}),
-        "subscriptions, last page": ("/subscriptions?last=1", {}),
-        "subscriptions, suspended": ("/subscriptions?state=suspended", {}),
-        "subscriptions, renewing": ("/subscriptions?renewing=1", {}),
-        "subscriptions, trials": ("/subscriptions?trials=1", {}),
-        "search in subscriptions, product (cloud)": ("/subscriptions?q=cloud", FRAGMENT),
-        "search in subscriptions, customer (moreau)": ("/subscriptions?q=moreau", FRAGMENT),
-        "search in subscriptions, both (moreau cloud)": ("/subscriptions?q=moreau+cloud", FRAGMENT),
-        "search in subscriptions, rare (zymotechnik)": ("/subscriptions?q=zymotechnik", FRAGMENT),
-        "search in subscriptions, two letters (mo)": ("/subscriptions?q=mo", FRAGMENT),
-        "search in subscriptions, none (tionelx)": ("/subscriptions?q=tionelx", FRAGMENT),
-    }
-
-
-def order_cases(sold: dict[str, UUID]) -> dict[str, tuple[str, dict[str, str]]]:
-    return {
-        "orders": ("/orders", {}),
-        "orders, last page": ("/orders?last=1", {}),
-        "orders, by customers": ("/orders?side=customer", {}),
-        "search in orders, common (moreau)": ("/orders?q=moreau", FRAGMENT),
-        "search in orders, rare (zymotechnik)": ("/orders?q=zymotechnik", FRAGMENT),
-        "search in orders, two words": ("/orders?q=atelier+vidal", FRAGMENT),
-        "search in orders, two letters (mo)": ("/orders?q=mo", FRAGMENT),
-        "search in orders, none (tionelx)": ("/orders?q=tionelx", FRAGMENT),
-        "orders of a customer": (f"/customers/{sold['customer']}/orders", {}),
-        "order": (f"/customers/{sold['customer']}/orders/{sold['order']}", {}),
-        "cart": (f"/customers/{sold['customer']}/cart", {}),
-        "cart, search": (f"/customers/{sold['customer']}/cart?q=shield", {}),
     }
 
 
@@ -228,8 +201,7 @@ def placement(client: "Client", pid: int, customer: object, offer: object, bare:
     wall: list[float] = []
     cpu: list[float] = []
     for number in range(REQUESTS):
-        page = client.get(f"/customers/{customer}/cart?q=BENCH-0", {"Accept-Encoding": "identity"}).decode()
-        client.post(f"/customers/{customer}/cart/lines/{offer}", {"csrf_token": field(page, "csrf_token"), "was": "0", "quantity": str(number + 1)})
+        fill(client, customer, offer, number + 1)
         review = client.get(f"/customers/{customer}/cart/review", {"Accept-Encoding": "identity"}).decode()
         form = {name: field(review, name) for name in ("csrf_token", "cart", "line")}
         before, start = cpu_seconds(pid), time.perf_counter()
@@ -238,7 +210,12 @@ def placement(client: "Client", pid: int, customer: object, offer: object, bare:
         cpu.append((cpu_seconds(pid) - before) * 1000)
     ms, cpu_ms = statistics.median(wall), statistics.mean(cpu)
     ratios = {"ratio": round(ms / float(str(bare["ms"])), 2), "cpu ratio": round(cpu_ms / float(str(bare["cpu ms"])), 2)}
-    return {"case": "order placement", "ms": round(ms, 2), "cpu ms": round(cpu_ms, 2), **ratios}
+    return {"case": "order placement", "ms": round(ms, 2), "cpu ms": round(cpu_ms, 2), **ratios, "per second": round(1000 / ms)}
+
+
+def fill(client: "Client", customer: object, offer: object, quantity: int) -> None:
+    page = client.get(f"/customers/{customer}/cart?q=BENCH-0", {"Accept-Encoding": "identity"}).decode()
+    client.post(f"/customers/{customer}/cart/lines/{offer}", {"csrf_token": field(page, "csrf_token"), "was": "0", "quantity": str(quantity)})
 
 
 def field(page: str, name: str) -> str:
@@ -283,7 +260,28 @@ def rate(make: Callable[[], "Client"], path: str, seconds: float = 4.0) -> float
     return sum(counts) / seconds
 
 
-def exported(client: "Client", size: int, pid: int) -> dict[str, object]:
+def imported(client: "Client") -> Rows:
+    """A file of as many lines as one may have, all new, into the catalog: looking through it, and the import itself."""
+    header = [COLUMNS[name] for name in ("sku", "publisher", "name", "category", "billing", "cycle", "term_months", "currency", "price", "cost")]
+    lines = [
+        f"IMPORT-{number},Publisher {number % 9},Product {number},Category {number % 7},licence,monthly,12,{currency},{number % 90 + 10}.50,7.25"
+        for number in range(MOST_ROWS // 2)
+        for currency in ("EUR", "USD")
+    ]
+    token = field(client.get("/catalog/import", {"Accept-Encoding": "identity"}).decode(), "csrf_token")
+    where = client.upload("/catalog/import", token, "\n".join([",".join(header), *lines]))
+    rows: Rows = []
+    for case, work in (
+        ("catalog, import looked through", lambda: client.get(where, {})),
+        ("catalog, import", lambda: client.post(where, {"csrf_token": token})),
+    ):
+        start = time.perf_counter()
+        work()
+        rows.append({"case": case, "lines": len(lines), "lines per second": round(len(lines) / (time.perf_counter() - start))})
+    return rows
+
+
+def exported(client: "Client", path: str, pid: int) -> dict[str, object]:
     """Export of all: rows a second, and by how much the server's memory grew at its peak."""
     before, peak, done = memory(pid), 0, threading.Event()
 
@@ -295,12 +293,12 @@ def exported(client: "Client", size: int, pid: int) -> dict[str, object]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     start = time.perf_counter()
-    lines = client.get("/customers/export", {}).count(b"\n") - 1
+    lines = client.get(path, {}).count(b"\n") - 1
     seconds = time.perf_counter() - start
     done.set()
     watcher.join()
     return {
-        "case": "export of all",
+        "case": f"export, {path}",
         "rows": lines,
         "rows per second": round(lines / seconds),
         "memory growth MB": round(max(0, peak - before) / 1024, 1),
@@ -323,7 +321,7 @@ class Client:
     def get(self, path: str, headers: dict[str, str]) -> bytes:
         return self.send("GET", path, None, {"Accept-Encoding": "gzip", **headers})
 
-    def send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> bytes:
+    def send(self, method: str, path: str, body: str | bytes | None, headers: dict[str, str]) -> bytes:
         self.connection.request(method, path, body, {"Cookie": self.cookie, **headers})
         response = self.connection.getresponse()
         content = response.read()
@@ -331,7 +329,15 @@ class Client:
             raise RuntimeError(f"{method} {path}: {response.status} {content[:300]!r}")
         for header in response.headers.get_all("Set-Cookie") or []:
             self.cookie = header.split(";")[0]
+        self.location = response.headers.get("Location", "")
         return content
+
+    def upload(self, path: str, token: str, text: str) -> str:
+        """A form with a file; returns where the answer leads."""
+        parts = {'name="csrf_token"': token, 'name="file"; filename="catalog.csv"\r\nContent-Type: text/csv': text}
+        body = "".join(f"--limit\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n" for head, content in parts.items()) + "--limit--\r\n"
+        self.send("POST", path, body.encode(), {"Content-Type": "multipart/form-data; boundary=limit"})
+        return self.location
 
     def post(self, path: str, form: dict[str, str]) -> bytes:
         return self.send("POST", path, urllib.parse.urlencode(form), {"Content-Type": "application/x-www-form-urlencoded"})
@@ -347,11 +353,8 @@ def children(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    total = 0.0
-    for child in children(pid):
-        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        total += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return total
+    """Of all threads of the workers, to the nanosecond."""
+    return sum(int(path.read_text().split()[0]) for child in children(pid) for path in Path(f"/proc/{child}/task").glob("*/schedstat")) / 1e9
 
 
 def memory(pid: int) -> int:

@@ -15,7 +15,7 @@ from portal.accounts import passwords
 from portal.accounts import service as accounts
 from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.agreements import service as agreements
-from portal.agreements.models import AgreementText
+from portal.agreements.models import AgreementState, AgreementText
 from portal.agreements.service import AttestationEntry
 from portal.core import clock
 from portal.core.access import PORTAL, Actor, Cloud, PartnerType, Role, Side, permissions_of
@@ -35,6 +35,9 @@ from portal.leads.referrals import ReferralEntry
 from portal.leads.service import DealEntry, DeclineEntry, LossEntry, NewLead, PersonEntry, WinEntry
 from portal.onboarding import service as onboarding
 from portal.onboarding.service import AccountEntry
+from portal.permissions import service as permissions
+from portal.permissions.models import Category, Notice
+from portal.permissions.service import Wish
 from portal.relationships import answers, delegation, ending, partnerships
 from portal.relationships import service as relationships
 from portal.relationships.models import (
@@ -51,9 +54,10 @@ from portal.relationships.partnerships import PartnershipEntry
 from portal.relationships.service import RequestEntry
 from portal.relationships.states import PARTNERSHIP
 from portal.relationships.texts import draft_partnership
-from portal.subscriptions import catalog
+from portal.subscriptions import catalog, ordering, reselling, reservation_requests, reservations
+from portal.subscriptions import service as subscriptions
 from portal.subscriptions.catalog import OfferEntry
-from portal.subscriptions.models import Offer
+from portal.subscriptions.models import Offer, Order, RequestKind, Reservation, ReservationScope, Subscription
 
 ATELIER = "atelier-nuage.example"
 ACCOUNTS = [
@@ -261,6 +265,9 @@ def load(password: str) -> bool:
     _leads(at)
     _referred_leads(at)
     _profiles(at)
+    _reservations(at)
+    _permissions(at)
+    _resold(at)
     db.session.commit()
     return True
 
@@ -671,6 +678,106 @@ def _catalog(at: datetime) -> None:
         seller = actor(email)
         with scoped(Scope(partner_id=seller.organization_id)):
             _fill_catalog(rows, rates, regions, 2, by=seller, at=founded)
+
+
+def _reservations(at: datetime) -> None:
+    """Reservations of Atelier Nuage's customers in every state: of Maison Tellier one for one subscription alone, and one about which it asks."""
+    sales, agent, buyer = actor("sales@atelier-nuage.example"), actor("agent@atelier-nuage.example"), actor("buyer@maison-tellier.example")
+    tellier = _organization("maison-tellier.example").id
+    with scoped(Scope(partner_id=sales.organization_id)):
+        home, *others = db.session.scalars(
+            sa.select(Customer)
+            .where(Customer.state == RelationshipState.ACTIVE, Customer.agreement == AgreementState.ATTESTED, Customer.country == "FR")
+            .order_by(Customer.customer_id != tellier, Customer.id)
+            .limit(3)
+        )
+        _sold(home, "MC-STORE-U", 1, by=sales, at=at - timedelta(days=200))
+        storage = db.session.scalars(sa.select(Subscription).where(Subscription.customer_id == tellier, Subscription.name == "Object storage")).one()
+        ending = _reserved(home, "MC-D4-F12", 2, by=sales, at=at - timedelta(days=340))
+        bought = _reserved(home, "MC-E8-W36", 1, by=buyer, at=at - timedelta(days=120), alone=storage)
+        _reserved(home, "MC-B2-F12", 4, by=sales, at=at - timedelta(days=385))
+        reservations.cancel(_reserved(home, "MC-D8-W12", 1, by=agent, at=at - timedelta(days=60)), by=agent, at=at - timedelta(days=20))
+        small, when = _reserved(home, "MC-B2-W12", 3, by=buyer, at=at - timedelta(days=45)), at - timedelta(days=10)
+        larger = _offer("MC-D4-W12")
+        proposal = reservations.propose_exchange(small, larger, 1, None, customer=home, cloud=sales.cloud, today=when.date())
+        reservations.exchange(small, proposal, customer=home, by=sales, at=when)
+        renewed, _later = (_reserved(customer, "MC-D4-F12", 1, by=sales, at=at - timedelta(days=300)) for customer in others)
+        line = reservations.propose_renewal(renewed, customer=others[0], cloud=sales.cloud, today=at.date())
+        reservations.renew(renewed, line, customer=others[0], by=agent, at=at - timedelta(days=4))
+        asked = reservation_requests.ask(bought, RequestKind.RESCOPE, "Our new site could use it too.", by=buyer, at=at - timedelta(days=31))
+        reservation_requests.decline(asked, bought, reason="The new site is in another region.", by=agent, at=at - timedelta(days=30))
+        reservation_requests.ask(ending, RequestKind.RENEW, "Please renew it for another year: the workshop goes on.", by=buyer, at=at - timedelta(days=2))
+    reservations.expire(at=at)
+
+
+def _permissions(at: datetime) -> None:
+    """Maison Tellier's purchaser buys within limits: one purchase bought, one declined, one that waits."""
+    agent, sales, buyer = actor("agent@atelier-nuage.example"), actor("sales@atelier-nuage.example"), actor("buyer@maison-tellier.example")
+    begun, category = at - timedelta(days=60), Category.RESERVATIONS
+    with scoped(Scope(partner_id=agent.organization_id)):
+        home = db.session.scalars(sa.select(Customer).where(Customer.customer_id == _organization("maison-tellier.example").id)).one()
+        storage = db.session.scalars(sa.select(Subscription).where(Subscription.customer_id == home.customer_id, Subscription.name == "Object storage")).one()
+        subscriptions.name_owner(storage, db.session.get_one(User, buyer.user_id), by=sales, at=begun)
+        limits = {"monthly_limit": Money(1_200_000, "EUR"), "approval_above": Money(150_000, "EUR")}
+        permissions.set_limits(home, category, **limits, notice=Notice.ALL_AGENTS, version=None, by=agent, at=begun)
+        permissions.turn_on(home, category, by=agent, at=begun)
+        for sku, quantity, days in (("MC-D4-F12", 1, 16), ("MC-N6-F12", 1, 9), ("MC-D8-W12", 2, 1)):
+            wish = Wish(uuid7(), _offer(sku), storage, quantity, ReservationScope.SHARED)
+            asked = permissions.buy(home, wish, cloud=buyer.cloud, by=buyer, at=at - timedelta(days=days))
+            if days == 9:
+                permissions.decline(asked, home, reason="Let us look at the load of the last months first.", by=sales, at=at - timedelta(days=8))
+
+
+def _resold(at: datetime) -> None:
+    """Relais Breton orders through Grossiste Azur for the customer that they share: placed, declined, taken back, and waiting."""
+    azur, breton = actor("sales@grossiste-azur.example"), actor("sales@relais-breton.example")
+    marec = _organization("pecherie-marec.example")
+    with scoped(Scope(partner_id=azur.organization_id)):
+        word = AttestationEntry("Yann", "Marec", "contact@pecherie-marec.example", "", (at - timedelta(days=17)).date())
+        agreements.attest(marec, word, by=azur, at=at - timedelta(days=17))
+        skus = list(db.session.scalars(sa.select(Offer.sku).where(Offer.instance_type.is_(None), Offer.add_on_of_id.is_(None)).order_by(Offer.id).limit(5)))
+    for wanted, days, then in ((skus[:2], 15, "place"), (skus[2:3], 9, "decline"), (skus[3:4], 6, "withdraw"), (skus[3:5], 1, "")):
+        asked = _asked(marec, wanted, by=breton, at=at - timedelta(days=days))
+        when = at - timedelta(days=days) + timedelta(hours=5)
+        if then == "withdraw":
+            with scoped(Scope(partner_id=breton.organization_id)):
+                reselling.withdraw(marec.public_id, asked.public_id, by=breton, at=when)
+            continue
+        with scoped(Scope(partner_id=azur.organization_id)):
+            record = db.session.scalars(sa.select(Customer).where(Customer.customer_id == marec.id)).one()
+            if then == "place":
+                seals = [line.seal for line in reselling.requested(asked, record, cloud=azur.cloud, today=when.date())]
+                reselling.place(asked, record, reviewed=seals, by=azur, at=when)
+            elif then == "decline":
+                reselling.decline(asked, record, reason="The publisher ends this product in summer: please offer its successor.", by=azur, at=when)
+
+
+def _asked(organization: Organization, skus: list[str], *, by: Actor, at: datetime) -> Order:
+    with scoped(Scope(partner_id=by.organization_id)):
+        customer = db.session.scalars(sa.select(Customer).where(Customer.customer_id == organization.id)).one()
+        cart, seller = reselling.cart_for(customer, by=by, at=at)
+        standing = reselling.standing(customer, seller, by=by)
+        with seller.at_work():
+            offers = [_offer(sku) for sku in skus]
+            chosen = {str(offer.public_id): offer.minimum if offer.one_per_customer else max(5, offer.minimum) for offer in offers}
+            seals = [line.seal for line in ordering.quotes_for(chosen, standing, today=at.date())]
+        ordering.fill(cart, chosen, at=at)
+        return reselling.send(cart, customer, reviewed=seals, by=by, at=at)
+
+
+def _reserved(customer: Customer, sku: str, quantity: int, *, by: Actor, at: datetime, alone: Subscription | None = None) -> Reservation:
+    order = _sold(customer, sku, quantity, by=by, at=at, holding=ordering.Holding(alone.id if alone else None))
+    return db.session.scalars(sa.select(Reservation).where(Reservation.order_id == order.id)).one()
+
+
+def _sold(customer: Customer, sku: str, quantity: int, *, by: Actor, at: datetime, holding: ordering.Holding | None = None) -> Order:
+    offer = _offer(sku)
+    lines = ordering.quotes({str(offer.public_id): quantity}, customer, cloud=by.cloud, today=at.date())
+    return ordering.place(uuid7(), lines, customer, side=by.side, by=by, at=at, holdings={offer.id: holding} if holding else None)
+
+
+def _offer(sku: str) -> Offer:
+    return db.session.scalars(sa.select(Offer).where(Offer.sku == sku)).one()
 
 
 def _fill_catalog(rows: list[Any], rates: dict[str, str], regions: tuple[str, ...], instances: int, *, by: Actor, at: datetime) -> dict[str, Offer]:

@@ -27,16 +27,20 @@ from portal.accounts.models import User, UserSession
 from portal.core import access, clock, tokens
 from portal.core.access import CUSTOMER_ROLES, PARTNER_ROLES, POLICY, Cloud, PartnerType, Permission, Role, permissions_of
 from portal.core.db import db, find, uuid7, writing
+from portal.core.money import Money
 from portal.core.outbox import Mail
 from portal.core.routing import Feature
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.directory.models import BusinessProfile, ProfileLocation, ProfileLogo
 from portal.leads.models import Lead, LeadPerson
 from portal.onboarding import service as onboarding
+from portal.permissions import service as buying
+from portal.permissions.models import Category, Notice
 from portal.relationships import answers
 from portal.relationships.models import RelationshipRequest
-from portal.subscriptions import catalog_files, ordering
+from portal.subscriptions import catalog_files, ordering, reservation_requests
 from portal.subscriptions import service as subscriptions
+from portal.subscriptions.models import RequestKind, Reservation, ReservationScope
 from tests.conftest import People
 from tests.directory import entry_rows
 from tests.directory.pictures import picture
@@ -128,6 +132,8 @@ POST /customers/<customer>/agreement                         s  +--++--  0-00  -
 POST /customers/<customer>/agreement/request                 s  ++-++--  0000  ---  -
 GET  /customers/<customer>/cart                              s  +--++--  0000  ---  -
 POST /customers/<customer>/cart/lines/<offer>                s  +--++--  0000  ---  -  quantity=1 was=0
+GET  /customers/<customer>/cart/provider                     s  0--00--  0000  ---  -
+POST /customers/<customer>/cart/provider                     s  0--00--  0000  ---  -
 GET  /customers/<customer>/cart/review                       s  +--++--  0000  ---  -
 GET  /customers/<customer>/delegated-administration/ending   s  +--+---  0000  ---  -
 POST /customers/<customer>/delegated-administration/ending   s  +--+---  0000  ---  -
@@ -137,6 +143,30 @@ POST /customers/<customer>/ending/clearing                   s  +------  0-00  -
 GET  /customers/<customer>/orders                            s  +-++++-  0000  ---  -
 POST /customers/<customer>/orders                            s  +--++--  0000  ---  -
 GET  /customers/<customer>/orders/<order>                    s  +-++++-  0000  ---  -
+GET  /customers/<customer>/orders/<order>/declining          s  0--00--  0000  ---  -
+POST /customers/<customer>/orders/<order>/declining          s  0--00--  0000  ---  -
+POST /customers/<customer>/orders/<order>/placement          s  0--00--  0000  ---  -
+GET  /customers/<customer>/orders/<order>/withdrawal         s  0--00--  0000  ---  -
+POST /customers/<customer>/orders/<order>/withdrawal         s  0--00--  0000  ---  -
+GET  /customers/<customer>/reservations                      s  +-++++-  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>        s  +-++++-  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>/cancellation  s  +--++--  0000  ---  -
+POST /customers/<customer>/reservations/<reservation>/cancellation  s  +--++--  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>/exchange  s  +--++--  0000  ---  -
+POST /customers/<customer>/reservations/<reservation>/exchange  s  +--++--  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>/renewal  s  +--++--  0000  ---  -
+POST /customers/<customer>/reservations/<reservation>/renewal  s  +--++--  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>/request/declining  s  +--++--  0000  ---  -
+POST /customers/<customer>/reservations/<reservation>/request/declining  s  +--++--  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>/scope  s  +--++--  0000  ---  -
+POST /customers/<customer>/reservations/<reservation>/scope  s  +--++--  0000  ---  -
+GET  /customers/<customer>/reservations/export               s  +-++++-  0000  ---  -
+GET  /customers/<customer>/permissions                       s  +--+++-  0000  ---  -
+GET  /customers/<customer>/permissions/<reservations>/grant  s  +--+---  0000  ---  -
+POST /customers/<customer>/permissions/<reservations>/grant  s  +--+---  0000  ---  -
+POST /customers/<customer>/permissions/<reservations>/limits  s  +--+---  0000  ---  -
+GET  /customers/<customer>/permissions/<reservations>/revocation  s  +--+---  0000  ---  -
+POST /customers/<customer>/permissions/<reservations>/revocation  s  +--+---  0000  ---  -
 GET  /customers/<customer>/subscriptions                     s  +-++++-  0000  ---  -
 GET  /customers/<customer>/subscriptions/<subscription>      s  +-++++-  0000  ---  -
 GET  /customers/<customer>/subscriptions/<subscription>/cancellation  s  +--++--  0000  ---  -
@@ -153,6 +183,9 @@ POST /customers/<customer>/subscriptions/<subscription>/quantity  s  +--++--  00
 GET  /customers/<customer>/subscriptions/<suspended>/reactivation  s  +--++--  0000  ---  -
 POST /customers/<customer>/subscriptions/<suspended>/reactivation  s  +--++--  0000  ---  -
 POST /customers/<customer>/subscriptions/<subscription>/renewal  s  +--++--  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>/reseller  s  0--00--  0000  ---  -
+POST /customers/<customer>/subscriptions/<subscription>/reseller  s  0--00--  0000  ---  -
+GET  /customers/<customer>/subscriptions/<subscription>/support-contact  s  +--+-+-  0000  ---  -
 POST /customers/<customer>/subscriptions/<subscription>/support-contact  s  +--+-+-  0000  ---  -
 GET  /customers/<customer>/subscriptions/<subscription>/suspension  s  +--++--  0000  ---  -
 POST /customers/<customer>/subscriptions/<subscription>/suspension  s  +--++--  0000  ---  -
@@ -246,6 +279,18 @@ GET  /my/partners                                            s  -------  ----  +
 GET  /my/partners/<partner>                                  s  -------  ----  +--  0
 GET  /my/partners/<partner>/delegated-administration/ending  s  -------  ----  +--  0
 POST /my/partners/<partner>/delegated-administration/ending  s  -------  ----  +--  0
+GET  /my/reservations                                        s  -------  ----  ++-  +
+GET  /my/reservations/<reservation>                          s  -------  ----  ++-  0
+POST /my/reservations/<reservation>/request                  s  -------  ----  ++-  0
+POST /my/reservations/<reservation>/request/withdrawal       s  -------  ----  ++-  0
+GET  /my/shop                                                s  -------  ----  ++-  +
+GET  /my/shop/<partner>/<reservable>                         s  -------  ----  ++-  0
+POST /my/shop/<partner>/<reservable>                         s  -------  ----  ++-  0
+GET  /my/shop/<partner>/<reservable>/review                  s  -------  ----  ++-  0
+GET  /my/shop/purchases                                      s  -------  ----  ++-  +
+GET  /my/shop/purchases/<purchase>                           s  -------  ----  ++-  0
+GET  /my/shop/purchases/<purchase>/withdrawal                s  -------  ----  ++-  0
+POST /my/shop/purchases/<purchase>/withdrawal                s  -------  ----  ++-  0
 GET  /my/subscriptions                                       s  -------  ----  +++  +
 GET  /my/subscriptions/<subscription>                        s  -------  ----  +++  0
 GET  /my/users                                               s  -------  ----  +--  +
@@ -275,6 +320,10 @@ GET  /partnerships/requests/<asked>                          +  -------  -+--  -
 POST /partnerships/requests/<asked>/acceptance               s  -------  ++0-  ---  -
 GET  /partnerships/requests/<asked>/declining                +  +++++++  ++++  +++  +
 POST /partnerships/requests/<asked>/declining                +  -------  ++--  ---  -
+GET  /purchases                                              s  +--+++-  ++++  ---  -
+GET  /purchases/<purchase>                                   s  +--+++-  0000  ---  -
+POST /purchases/<purchase>/approval                          s  +--++--  0000  ---  -
+POST /purchases/<purchase>/declining                         s  +--++--  0000  ---  -
 GET  /readyz                                                 +  +++++++  ++++  +++  +
 GET  /relationship-requests                                  s  ++-+++-  ++++  ---  -
 POST /relationship-requests                                  s  ++-++--  ++++  ---  -
@@ -288,6 +337,8 @@ POST /relationship-requests/<sent>/sending                   s  ++-++--  0000  -
 GET  /relationship-requests/new                              s  ++-++--  ++++  ---  -
 GET  /relationship-requests/several                          s  ++-++--  ++++  ---  -
 POST /relationship-requests/several                          s  ++-++--  ++++  ---  -
+GET  /reservations                                           s  +-++++-  ++++  ---  -
+GET  /reservations/export                                    s  +-++++-  ++++  ---  -
 GET  /robots.txt                                             +  +++++++  ++++  +++  +
 GET  /settings                                               s  +------  ++++  ---  -
 POST /settings                                               s  +------  ++++  ---  -
@@ -419,6 +470,8 @@ def _one_of_everything() -> dict[str, Any]:
             added = onboarding.add_customer(draft, TUILERIE, by=sales, at=at, mailed=True)
             named |= _subscriptions(sales, at)
             named |= _catalog(make.actor("billing@atelier-nuage.example"), at)
+            named |= _reservation(sales, at)
+            named |= _buying(sales, at)
         reset = db.session.query(User).filter_by(email_key="agent@atelier-nuage.example").one()
         reset.reset_link = tokens.issue("reset", at=at, lifetime=timedelta(hours=1))
         db.session.commit()
@@ -434,6 +487,7 @@ def _one_of_everything() -> dict[str, Any]:
             "reset": reset.reset_link.token,
             "company": "company",
             "billing": "billing",
+            "reservations": "reservations",
         }
     db.session.remove()
     return named
@@ -459,6 +513,30 @@ def _subscriptions(sales: access.Actor, at: Any) -> dict[str, Any]:
     subscriptions.suspend(subscription_rows.subscription_of(offers["suspended"]), by=sales, at=at)
     buyer = db.session.query(User.public_id).filter_by(email_key="buyer@maison-tellier.example").scalar()
     return {"buyer": buyer, "order": order.public_id, **{name: subscription_rows.subscription_of(offer).public_id for name, offer in offers.items()}}
+
+
+def _reservation(sales: access.Actor, at: Any) -> dict[str, Any]:
+    """One of Maison Tellier's, about which its purchaser asks something."""
+    offer = subscription_rows.offer("KEPT", by=sales, at=at, instance_type="D4", region="West Europe")
+    subscription_rows.place({offer: 1}, by=sales, at=at)
+    reservation = db.session.query(Reservation).filter_by(offer_id=offer.id).one()
+    reservation_requests.ask(reservation, RequestKind.EXCHANGE, "We need more.", by=make.actor("buyer@maison-tellier.example"), at=at)
+    return {"reservation": reservation.public_id}
+
+
+def _buying(sales: access.Actor, at: Any) -> dict[str, Any]:
+    """A reservation that Maison Tellier's purchaser may buy, and a purchase of it that waits for the partner."""
+    plan = subscription_rows.offer("PLAN", by=sales, at=at, billing="usage", term_months=1)
+    reservable = subscription_rows.offer("RESERVED", by=sales, at=at, instance_type="D4", region="West Europe")
+    subscription_rows.place({plan: 1}, by=sales, at=at)
+    buyer = db.session.query(User).filter_by(email_key="buyer@maison-tellier.example").one()
+    subscription, customer = subscription_rows.subscription_of(plan), subscription_rows.tellier()
+    subscriptions.name_owner(subscription, buyer, by=sales, at=at)
+    buying.turn_on(customer, Category.RESERVATIONS, by=sales, at=at)
+    buying.set_limits(customer, Category.RESERVATIONS, monthly_limit=None, approval_above=Money(0, "EUR"), notice=Notice.NOBODY, version=None, by=sales, at=at)
+    wish = buying.Wish(uuid7(), reservable, subscription, 1, ReservationScope.SHARED)
+    waiting = buying.buy(customer, wish, cloud=Cloud.PUBLIC, by=make.actor(buyer.email), at=at)
+    return {"reservable": reservable.public_id, "purchase": waiting.public_id}
 
 
 def _worked_on(lead: Lead) -> dict[str, Any]:
@@ -604,7 +682,7 @@ def test_a_missing_row_answers_like_a_foreign_one(stage):
         ):
             continue
         foreign = stage.visitor("admin@studio-cumulus.example").client.get(stage.url(line))
-        nowhere = re.sub(r"<(\w+)>", lambda found: found.group(1) if found.group(1) in ("billing", "company") else str(uuid7()), line.path)
+        nowhere = re.sub(r"<(\w+)>", lambda found: found.group(1) if found.group(1) in ("billing", "company", "reservations") else str(uuid7()), line.path)
         missing = stage.visitor("admin@studio-cumulus.example").client.get(nowhere)
 
         assert foreign.status_code == missing.status_code == 404

@@ -58,6 +58,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_offer_category", ["partner_id", "withdrawn", "category", "name_key", "id"], unique=False)
         batch_op.create_index("ix_offer_name", ["partner_id", "withdrawn", "name_key", "id", "search_text"], unique=False)
         batch_op.create_index("ix_offer_publisher", ["partner_id", "withdrawn", "publisher", "name_key", "id"], unique=False)
+        batch_op.create_index(
+            "ix_offer_region",
+            ["partner_id", "withdrawn", "region", "name_key", "id"],
+            unique=False,
+            sqlite_where=sa.text("instance_type IS NOT NULL"),
+            postgresql_where=sa.text("instance_type IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_offer_reservation",
+            ["partner_id", "withdrawn", "name_key", "id", "search_text"],
+            unique=False,
+            sqlite_where=sa.text("instance_type IS NOT NULL"),
+            postgresql_where=sa.text("instance_type IS NOT NULL"),
+        )
 
     op.create_table(
         "buying_permission",
@@ -145,7 +159,11 @@ def upgrade() -> None:
         sa.Column("customer_id", KEY, nullable=True),
         sa.Column("reseller_id", KEY, nullable=True),
         sa.Column("key", sa.Uuid(), nullable=False),
-        sa.Column("state", sa.Enum("requested", "placed", "declined", name="orderstate", native_enum=False, create_constraint=True, length=32), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("requested", "placed", "declined", "withdrawn", name="orderstate", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
         sa.Column("state_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("side", sa.Enum("partner", "customer", name="side", native_enum=False, create_constraint=True, length=32), nullable=False),
         sa.Column("currency", sa.Unicode(length=3), nullable=False),
@@ -241,6 +259,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_subscription_newest", ["partner_id", "id"], unique=False)
         batch_op.create_index("ix_subscription_remind", ["remind_on"], unique=False)
         batch_op.create_index("ix_subscription_reseller", ["reseller_id", "customer_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_subscription_resold",
+            ["reseller_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("reseller_id IS NOT NULL"),
+            postgresql_where=sa.text("reseller_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_subscription_state", ["partner_id", "state", "id"], unique=False)
         batch_op.create_index(
             "ix_subscription_trial",
@@ -279,12 +304,10 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Unicode(length=200), nullable=False),
         sa.Column("declined_reason", sa.Unicode(length=1000), nullable=False),
         sa.Column("order_id", KEY, nullable=True),
-        sa.Column("link_id", KEY, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("id", KEY, nullable=False),
         sa.ForeignKeyConstraint(["author_id"], ["user.id"], name=op.f("fk_purchase_author_id")),
         sa.ForeignKeyConstraint(["customer_id"], ["organization.id"], name=op.f("fk_purchase_customer_id")),
-        sa.ForeignKeyConstraint(["link_id"], ["one_time_link.id"], name=op.f("fk_purchase_link_id")),
         sa.ForeignKeyConstraint(["offer_id"], ["offer.id"], name=op.f("fk_purchase_offer_id")),
         sa.ForeignKeyConstraint(["order_id"], ["order.id"], name=op.f("fk_purchase_order_id")),
         sa.ForeignKeyConstraint(["partner_id"], ["organization.id"], name=op.f("fk_purchase_partner_id")),
@@ -294,9 +317,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("public_id", name=op.f("uq_purchase_public_id")),
     )
     with op.batch_alter_table("purchase", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_purchase_link_id"), ["link_id"], unique=False)
         batch_op.create_index("ix_purchase_mine", ["customer_id", "id"], unique=False)
         batch_op.create_index("ix_purchase_month", ["partner_id", "customer_id", "category", "month"], unique=False)
+        batch_op.create_index("ix_purchase_newest", ["partner_id", "id"], unique=False)
         batch_op.create_index("ix_purchase_waiting", ["partner_id", "state", "id"], unique=False)
 
     op.create_table(
@@ -316,6 +339,7 @@ def upgrade() -> None:
         sa.Column("subscription_id", KEY, nullable=True),
         sa.Column("replaces_id", KEY, nullable=True),
         sa.Column("name", sa.Unicode(length=200), nullable=False),
+        sa.Column("search_text", sa.Unicode(length=1200).with_variant(sa.Unicode(length=1200, collation="C"), "postgresql"), nullable=False),
         sa.Column("instance_type", sa.Unicode(length=100), nullable=False),
         sa.Column("region", sa.Unicode(length=100), nullable=False),
         sa.Column("term_months", sa.Integer(), nullable=False),
@@ -327,6 +351,7 @@ def upgrade() -> None:
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=False),
         sa.Column("used", sa.Boolean(), nullable=False),
+        sa.Column("renewed", sa.Boolean(), nullable=False),
         sa.Column("bought_side", sa.Enum("partner", "customer", name="side", native_enum=False, create_constraint=True, length=32), nullable=False),
         sa.Column("bought_by", sa.Unicode(length=120), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -347,6 +372,48 @@ def upgrade() -> None:
         batch_op.create_index("ix_reservation_customer", ["partner_id", "customer_id", "id"], unique=False)
         batch_op.create_index("ix_reservation_ends", ["state", "ends_on"], unique=False)
         batch_op.create_index("ix_reservation_mine", ["customer_id", "id"], unique=False)
+        batch_op.create_index("ix_reservation_newest", ["partner_id", "id"], unique=False)
+        batch_op.create_index("ix_reservation_replaces", ["replaces_id"], unique=False)
+        batch_op.create_index("ix_reservation_state", ["partner_id", "state", "id"], unique=False)
+
+    op.create_table(
+        "reservation_request",
+        sa.Column("public_id", sa.Uuid(), nullable=False),
+        sa.Column("partner_id", KEY, nullable=False),
+        sa.Column("customer_id", KEY, nullable=True),
+        sa.Column("reservation_id", KEY, nullable=False),
+        sa.Column(
+            "state", sa.Enum("open", "done", "declined", "withdrawn", name="askedstate", native_enum=False, create_constraint=True, length=32), nullable=False
+        ),
+        sa.Column("state_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "kind", sa.Enum("exchange", "cancel", "renew", "rescope", name="requestkind", native_enum=False, create_constraint=True, length=32), nullable=False
+        ),
+        sa.Column("message", sa.Unicode(length=2000), nullable=False),
+        sa.Column("author_id", KEY, nullable=True),
+        sa.Column("author_name", sa.Unicode(length=120), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.Unicode(length=1000), nullable=False),
+        sa.Column("answered_by", sa.Unicode(length=120), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("id", KEY, nullable=False),
+        sa.ForeignKeyConstraint(["author_id"], ["user.id"], name=op.f("fk_reservation_request_author_id")),
+        sa.ForeignKeyConstraint(["customer_id"], ["organization.id"], name=op.f("fk_reservation_request_customer_id")),
+        sa.ForeignKeyConstraint(["partner_id"], ["organization.id"], name=op.f("fk_reservation_request_partner_id")),
+        sa.ForeignKeyConstraint(["reservation_id"], ["reservation.id"], name=op.f("fk_reservation_request_reservation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reservation_request")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_reservation_request_public_id")),
+    )
+    with op.batch_alter_table("reservation_request", schema=None) as batch_op:
+        batch_op.create_index("ix_reservation_request_reservation", ["reservation_id", "id"], unique=False)
+        batch_op.create_index("ix_reservation_request_state", ["partner_id", "state", "id"], unique=False)
+        batch_op.create_index(
+            "uq_reservation_request_open",
+            ["reservation_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
 
     op.create_table(
         "subscription_owner",
@@ -432,13 +499,13 @@ def upgrade() -> None:
     with op.batch_alter_table("log_entry", schema=None) as batch_op:
         batch_op.add_column(sa.Column("subject", sa.Uuid(), nullable=True))
         batch_op.create_index("ix_log_entry_subject", ["organization_id", "subject", "id"], unique=False)
-    for table in ("offer", "subscription"):
+    for table in ("offer", "subscription", "reservation"):
         for statement in index_ddl(op.get_bind().dialect.name, table):
             op.execute(statement)
 
 
 def downgrade() -> None:
-    for table in ("offer", "subscription"):
+    for table in ("offer", "subscription", "reservation"):
         for statement in drop_ddl(op.get_bind().dialect.name, table):
             op.execute(statement)
     with op.batch_alter_table("log_entry", schema=None) as batch_op:
@@ -459,7 +526,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_subscription_owner_user")
 
     op.drop_table("subscription_owner")
+    with op.batch_alter_table("reservation_request", schema=None) as batch_op:
+        batch_op.drop_index("uq_reservation_request_open", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
+        batch_op.drop_index("ix_reservation_request_state")
+        batch_op.drop_index("ix_reservation_request_reservation")
+
+    op.drop_table("reservation_request")
     with op.batch_alter_table("reservation", schema=None) as batch_op:
+        batch_op.drop_index("ix_reservation_state")
+        batch_op.drop_index("ix_reservation_replaces")
+        batch_op.drop_index("ix_reservation_newest")
         batch_op.drop_index("ix_reservation_mine")
         batch_op.drop_index("ix_reservation_ends")
         batch_op.drop_index("ix_reservation_customer")
@@ -468,15 +544,16 @@ def downgrade() -> None:
     op.drop_table("reservation")
     with op.batch_alter_table("purchase", schema=None) as batch_op:
         batch_op.drop_index("ix_purchase_waiting")
+        batch_op.drop_index("ix_purchase_newest")
         batch_op.drop_index("ix_purchase_month")
         batch_op.drop_index("ix_purchase_mine")
-        batch_op.drop_index(batch_op.f("ix_purchase_link_id"))
 
     op.drop_table("purchase")
     with op.batch_alter_table("subscription", schema=None) as batch_op:
         batch_op.drop_index("ix_subscription_turns")
         batch_op.drop_index("ix_subscription_trial", sqlite_where=sa.text("trial_ends_on IS NOT NULL"), postgresql_where=sa.text("trial_ends_on IS NOT NULL"))
         batch_op.drop_index("ix_subscription_state")
+        batch_op.drop_index("ix_subscription_resold", sqlite_where=sa.text("reseller_id IS NOT NULL"), postgresql_where=sa.text("reseller_id IS NOT NULL"))
         batch_op.drop_index("ix_subscription_reseller")
         batch_op.drop_index("ix_subscription_remind")
         batch_op.drop_index("ix_subscription_newest")
@@ -507,6 +584,8 @@ def downgrade() -> None:
     op.drop_table("cart")
     op.drop_table("buying_permission")
     with op.batch_alter_table("offer", schema=None) as batch_op:
+        batch_op.drop_index("ix_offer_reservation")
+        batch_op.drop_index("ix_offer_region")
         batch_op.drop_index("ix_offer_publisher")
         batch_op.drop_index("ix_offer_name")
         batch_op.drop_index("ix_offer_category")

@@ -18,9 +18,11 @@ from portal.customers.texts import SEGMENT_NAMES
 from portal.directory import taxonomy
 from portal.directory import texts as directory
 from portal.leads import texts as leads
+from portal.permissions import texts as permissions
 from portal.relationships import texts as relationships
 from portal.subscriptions import texts as subscriptions
 from portal.subscriptions import texts_catalog as catalog
+from portal.subscriptions import texts_reservations as reservations
 
 FIELDS = {
     "accepted_by": _l("Accepted by"),
@@ -28,7 +30,9 @@ FIELDS = {
     "action": _l("Action"),
     "add_on_of": _l("Add-on of"),
     "address": _l("Network address"),
+    "asked": _l("Asked for"),
     "agreement": _l("Agreement"),
+    "approval_above": _l("Approval above"),
     "auto_extend": _l("Extends itself"),
     "auto_renew": _l("Auto-renewal"),
     "billing": _l("Billing"),
@@ -78,19 +82,24 @@ FIELDS = {
     "loss_reason": _l("Reason"),
     "markets": _l("Markets"),
     "maximum": _l("Maximum quantity"),
+    "message": _l("Message"),
     "method": _l("Kind of request"),
     "minimum": _l("Minimum quantity"),
+    "monthly_limit": _l("Monthly limit"),
     "name": _l("Name"),
     "new": lazy_pgettext("line", "New"),
     "next_quantity": _l("Quantity after the renewal"),
     "nickname": _l("Nickname"),
     "notes": _l("Notes"),
+    "notice": _l("Who is told of each purchase"),
     "offers": _l("Offers"),
+    "on": lazy_pgettext("permission", "On"),
     "one_per_customer": _l("Each customer can have it only once"),
     "organization": _l("Organization"),
     "owner": _l("Owner"),
     "partner": _l("Partner"),
     "path": _l("Page"),
+    "permission": _l("Permission"),
     "person": _l("Person"),
     "phone": _l("Phone"),
     "postal_code": _l("Postal code"),
@@ -108,6 +117,7 @@ FIELDS = {
     "reseller": _l("Reseller"),
     "roles": _l("Roles"),
     "same": lazy_pgettext("line", "Same"),
+    "scope": _l("Used by"),
     "segment": _l("Segment"),
     "sessions": _l("Sessions ended"),
     "sizes": _l("Target customers"),
@@ -117,6 +127,8 @@ FIELDS = {
     "state": _l("State"),
     "street": _l("Street"),
     "subject": _l("Subject"),
+    "subscription": _l("Subscription"),
+    "subscriptions": _l("Subscriptions"),
     "support_contact": _l("Support contact"),
     "tag": _l("Tag"),
     "tags": _l("Tags"),
@@ -137,10 +149,17 @@ FIELDS = {
     "wrong": _l("Left out"),
 }
 VALUES: dict[Any, Any] = {
+    **subscriptions.ORDER_NAMES,
+    **permissions.CATEGORY_NAMES,
+    **permissions.NOTICE_NAMES,
+    **permissions.PURCHASE_NAMES,
     **leads.CODES,
     **leads.STATE_NAMES,
     **accounts.ROLE_NAMES,
     **subscriptions.RESERVATION_NAMES,
+    **subscriptions.SCOPE_NAMES,
+    **reservations.KIND_NAMES,
+    **reservations.ASKED_NAMES,
     **subscriptions.SUBSCRIPTION_NAMES,
     **relationships.ROLE_NAMES,
     **relationships.STATE_NAMES,
@@ -159,6 +178,7 @@ VALUES: dict[Any, Any] = {
 }
 MOMENTS = {"ends_at"}
 CODED = {
+    "asked",
     "billing",
     "clouds",
     "country",
@@ -167,8 +187,11 @@ CODED = {
     "kind",
     "language",
     "loss_reason",
+    "notice",
+    "permission",
     "profile_tags",
     "roles",
+    "scope",
     "segment",
     "sizes",
     "source",

@@ -1,7 +1,6 @@
-"""Lines of what lapses or is due, the soonest first; each kind comes by its own index, and one statement merges them into one list."""
+"""Lines of what lapses or is due, the soonest first: one statement asks each kind by its own index, and a second one names the customers."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.agreements.models import AgreementState
 from portal.core import lists
-from portal.core.db import db
+from portal.core.db import Key, UtcDateTime, db
 from portal.core.errors import NotFound
 from portal.core.lists import ListQuery, Page
 from portal.customers.models import Customer
@@ -20,15 +19,16 @@ from portal.relationships.models import DelegatedAdministration, DelegationState
 from portal.subscriptions.models import Reservation, ReservationState, Subscription, SubscriptionState
 
 WINDOWS = (7, 30, 90)  # days
-MOST = 200  # lines of a page, and of one bulk step
-ASIDE = 50  # lines of what needs no step
+SHOWN = 30  # lines of a page
+ASIDE = 6  # lines of what needs no step and is listed elsewhere too
+EXTENDING = 25  # lines of delegated administration that extends by itself
 DELEGATION, REQUEST, LEAD = "delegation", "request", "lead"
 SUBSCRIPTION, SUSPENSION, RESERVATION = "subscription", "suspension", "reservation"
 OF_RELATIONSHIPS, OF_SUBSCRIPTIONS = (DELEGATION, REQUEST), (SUBSCRIPTION, SUSPENSION, RESERVATION)
 KINDS = (*OF_RELATIONSHIPS, LEAD, *OF_SUBSCRIPTIONS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """Something that lapses at `due_at`; a day counts as its beginning. `waiting` is the request that would extend it, sent and not yet answered.
 
@@ -36,7 +36,6 @@ class Line:
     """
 
     kind: str
-    id: int
     public_id: UUID
     due_at: datetime
     name: str
@@ -52,11 +51,6 @@ class Line:
         return f"{self.kind}:{self.public_id}"
 
     @property
-    def extendable(self) -> bool:
-        """Whether the one step does anything here: what is suspended or reserved, or a lead, wants a decision of its own."""
-        return self.kind in (DELEGATION, REQUEST, SUBSCRIPTION) and self.waiting is None
-
-    @property
     def url(self) -> str:
         if self.kind == REQUEST:
             return f"/relationship-requests/{self.public_id}"
@@ -66,45 +60,49 @@ class Line:
             return f"/customers/{self.customer_id}"
         return f"/customers/{self.customer_id}/{'reservations' if self.kind == RESERVATION else 'subscriptions'}/{self.public_id}"
 
-    @property
-    def position(self) -> tuple[datetime, int]:
-        """Its place among lines of every kind."""
-        return self.due_at, self.id * len(KINDS) + KINDS.index(self.kind)
-
 
 @dataclass(frozen=True)
-class _Kind:
-    """Rows of one kind, by the column that says when they lapse; `statement` has `name`, `extra` and `trial` labelled."""
+class ComingUp:
+    """A page of what lapses, SHOWN to a page; and, beside the first one, what goes on by itself, of each kind one line more than is shown (R30, R38)."""
 
-    name: str
-    model: Any
-    due: Any
-    statement: sa.Select
+    lapsing: Page
+    going_on: list[Line]
 
 
-def lapsing(query: ListQuery, *, at: datetime, days: int, kinds: tuple[str, ...] = KINDS) -> Page:
-    """What of these kinds lapses within the days, MOST to a page."""
-    descending = query.last or query.before is not None
-    lines = _lines([ask(at, days) for kind in kinds for ask in _LAPSING[kind]], query, MOST + 1)
-    lines = sorted(_with_waiting(lines), key=lambda line: line.position, reverse=descending)
-    return lists.paged(lines[: MOST + 1], query, lambda line: line.position, None, size=MOST)
-
-
-def going_on(*, at: datetime, days: int, kinds: tuple[str, ...] = KINDS) -> list[Line]:
-    """What renews or extends by itself, of each kind one line more than a page shows (R30, R38)."""
-    lines = _lines([_GOING_ON[kind](at, days) for kind in kinds if kind in _GOING_ON], ListQuery(""), ASIDE + 1)
-    return sorted(lines, key=lambda line: line.position)
+def coming_up(query: ListQuery, *, at: datetime, days: int, kinds: tuple[str, ...] = KINDS) -> ComingUp:
+    """Lines of these kinds that are due within the days."""
+    today, length, way = at.date(), timedelta(days=days), query.way
+    values = {"now": at, "until": at + length, "today": today, "last_day": today + length, **_place(query)}
+    values |= {"most": SHOWN + 1, "most_aside": ASIDE + 1, "most_extending": EXTENDING + 1}
+    rows = sorted(db.session.execute(_merged(kinds, way), values).all(), key=_position, reverse=way in ("before", "last")) if kinds else []
+    page = lists.paged([row for row in rows if not row.goes_on], query, _position, None, size=SHOWN)
+    going_on = [row for row in rows if row.goes_on]
+    records = _records({row.organization_id for row in (*page.rows, *going_on) if row.organization_id is not None})
+    return ComingUp(replace(page, rows=_with_waiting([_line(row, records) for row in page.rows])), [_line(row, records) for row in going_on])
 
 
 def outdated_agreements() -> list[Any]:
     """Customers who accepted an older version: one more than a page shows."""
-    statement = sa.select(Customer.public_id, Customer.name).where(Customer.ended == 0, Customer.agreement == AgreementState.OUTDATED)
-    return list(db.session.execute(statement.order_by(Customer.name_key, Customer.id).limit(ASIDE + 1)))
+    return list(db.session.execute(_OUTDATED))
+
+
+_OUTDATED = (
+    sa.select(Customer.public_id, Customer.name)
+    .where(Customer.ended == 0, Customer.agreement == AgreementState.OUTDATED)
+    .order_by(Customer.name_key, Customer.id)
+    .limit(ASIDE + 1)
+)
+_RECORDS = sa.select(Customer.customer_id, Customer.public_id, Customer.name).where(Customer.customer_id.in_(sa.bindparam("organizations", expanding=True)))
+
+
+def _records(organization_ids: set[int]) -> dict[int, Any]:
+    """The partner's records of these customers."""
+    found = db.session.execute(_RECORDS, {"organizations": sorted(organization_ids)}) if organization_ids else ()
+    return {row.customer_id: row for row in found}
 
 
 def _with_waiting(lines: list[Line]) -> list[Line]:
     """The same lines, with the requests that ask to extend them."""
-    R = RelationshipRequest
     delegated = [line.customer_id for line in lines if line.kind == DELEGATION]
     if not delegated:
         return lines
@@ -114,127 +112,113 @@ def _with_waiting(lines: list[Line]) -> list[Line]:
     return [replace(line, waiting=waiting.get(line.customer_id)) if line.kind == DELEGATION else line for line in lines]
 
 
-def _delegations(at: datetime, days: int, *, extends_itself: bool = False) -> _Kind:
-    D = DelegatedAdministration
-    within = (D.ends_at > at, D.ends_at <= at + timedelta(days=days))
-    statement = _of_customers(D).where(D.state == DelegationState.ACTIVE, D.auto_extend.is_(extends_itself), *within)
-    return _Kind(DELEGATION, D, D.ends_at, statement)
+def _line(row: Any, records: dict[int, Any]) -> Line:
+    record = records.get(row.organization_id)
+    by_day = row.due_at is None
+    due_at = _begins(row.due_on) if by_day else row.due_at
+    if record is None:
+        return Line(row.kind, row.public_id, due_at, row.name, by_day=by_day)
+    name, customer = (row.name, record.name) if row.name is not None else (record.name, None)
+    return Line(row.kind, row.public_id, due_at, name, record.public_id, customer=customer, by_day=by_day, trial=bool(row.trial))
 
 
-_NO_CUSTOMER = sa.cast(sa.null(), Customer.public_id.type).label("customer_id")
+# --- each kind by itself
 
 
-def _requests(at: datetime, days: int) -> _Kind:
-    R = RelationshipRequest
-    statement = sa.select(R.id, R.public_id, R.email.label("name"), R.organization.label("extra"), _NO_CUSTOMER, sa.false().label("trial"))
-    return _Kind(REQUEST, R, R.expires_at, statement.where(R.state == RequestState.SENT, R.expires_at > at, R.expires_at <= at + timedelta(days=days)))
+@dataclass(frozen=True)
+class _Kind:
+    """Rows by the day or the moment on which they are due. `name` is none for what is known by its customer's name."""
+
+    kind: str
+    model: Any
+    due: Any
+    conditions: tuple[Any, ...]
+    name: Any = None
+    trial: Any = None
+    goes_on: bool = False
+
+    @property
+    def by_day(self) -> bool:
+        return isinstance(self.due.type, sa.Date)
+
+    @property
+    def most(self) -> str:
+        """The parameter that says how many of them are asked for."""
+        return "most" if not self.goes_on else "most_extending" if self.kind == DELEGATION else "most_aside"
 
 
-def _leads(at: datetime, days: int) -> _Kind:
-    """Leads that wait for an answer (R54)."""
-    none = sa.cast(sa.null(), Lead.company.type).label("extra")
-    statement = sa.select(Lead.id, Lead.public_id, Lead.company.label("name"), none, _NO_CUSTOMER, sa.false().label("trial"))
-    own = Lead.state == LeadState.RECEIVED, Lead.due_at > at, Lead.due_at <= at + timedelta(days=days)
-    return _Kind(LEAD, Lead, Lead.due_at, statement.where(*own))
+D, R, S = DelegatedAdministration, RelationshipRequest, Subscription
+_NOTHING = sa.cast(sa.null(), sa.Unicode(200))
+_ADDRESSEE = sa.case((R.organization != "", R.organization + " (" + R.email + ")"), else_=R.email)
+_SOLD, _ON_TRIAL = sa.func.coalesce(sa.func.nullif(S.nickname, ""), S.name), S.trial_ends_on.is_not(None)
+_RULES = (
+    _Kind(DELEGATION, D, D.ends_at, (D.state == DelegationState.ACTIVE, D.auto_extend.is_(False))),
+    _Kind(DELEGATION, D, D.ends_at, (D.state == DelegationState.ACTIVE, D.auto_extend.is_(True)), goes_on=True),
+    _Kind(REQUEST, R, R.expires_at, (R.state == RequestState.SENT,), _ADDRESSEE),
+    _Kind(LEAD, Lead, Lead.due_at, (Lead.state == LeadState.RECEIVED,), Lead.company),  # to be answered (R54)
+    _Kind(SUBSCRIPTION, S, S.turns_on, (S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(False)), _SOLD, _ON_TRIAL),
+    _Kind(SUBSCRIPTION, S, S.turns_on, (S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(True)), _SOLD, _ON_TRIAL, goes_on=True),
+    # What is suspended expires unless it is reactivated (R82); asked for by renewal, since the index has it in order so.
+    *(_Kind(SUSPENSION, S, S.turns_on, (S.state == SubscriptionState.SUSPENDED, S.auto_renew.is_(renews)), _SOLD) for renews in (True, False)),
+    _Kind(RESERVATION, Reservation, Reservation.ends_on, (Reservation.state == ReservationState.ACTIVE, Reservation.renewed.is_(False)), Reservation.name),
+)
+_BY_DAY = {rule.kind: rule.by_day for rule in _RULES}
 
 
-def _subscriptions(at: datetime, days: int, *, renews: bool = False) -> _Kind:
-    """Those that end with their term or trial; or, with `renews`, those that go on."""
-    S = Subscription
-    own = S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(renews), *_within(S.turns_on, at, days)
-    return _Kind(SUBSCRIPTION, S, S.turns_on, _of_customers(S, S.trial_ends_on.is_not(None)).where(*own))
+# --- all of them in one list
 
 
-def _suspensions(at: datetime, days: int, *, renews: bool) -> _Kind:
-    """Suspended subscriptions that expire unless they are reactivated (R82); asked for by renewal, since the index has them in order so."""
-    S = Subscription
-    own = S.state == SubscriptionState.SUSPENDED, S.auto_renew.is_(renews), *_within(S.turns_on, at, days)
-    return _Kind(SUSPENSION, S, S.turns_on, _of_customers(S).where(*own))
+@functools.cache
+def _merged(kinds: tuple[str, ...], way: str) -> sa.CompoundSelect:
+    """Built once for each shape of a query."""
+    return sa.union_all(*(sa.select(_part(rule, way).subquery()) for rule in _RULES if rule.kind in kinds and (way == "first" or not rule.goes_on)))
 
 
-def _reservations(at: datetime, days: int) -> _Kind:
-    R = Reservation
-    return _Kind(RESERVATION, R, R.ends_on, _of_customers(R).where(R.state == ReservationState.ACTIVE, *_within(R.ends_on, at, days)))
-
-
-_LAPSING: dict[str, tuple[Callable[..., _Kind], ...]] = {
-    DELEGATION: (_delegations,),
-    REQUEST: (_requests,),
-    LEAD: (_leads,),
-    SUBSCRIPTION: (_subscriptions,),
-    SUSPENSION: tuple(functools.partial(_suspensions, renews=renews) for renews in (True, False)),
-    RESERVATION: (_reservations,),
-}
-_GOING_ON: dict[str, Callable[..., _Kind]] = {
-    DELEGATION: functools.partial(_delegations, extends_itself=True),
-    SUBSCRIPTION: functools.partial(_subscriptions, renews=True),
-}
-
-
-def _of_customers(model: Any, trial: Any = None) -> sa.Select:
-    """Rows of this model with the customer's name; what has a name of its own keeps it."""
-    nickname = (
-        (sa.func.coalesce(sa.func.nullif(model.nickname, ""), model.name),) if hasattr(model, "nickname") else (model.name,) if hasattr(model, "name") else ()
-    )
-    name, extra = (nickname[0], Customer.name) if nickname else (Customer.name, sa.cast(sa.null(), Customer.name.type))
-    return sa.select(
+def _part(rule: _Kind, way: str) -> sa.Select:
+    """The next rows of a kind from the position on."""
+    model, due, backwards = rule.model, rule.due, way in ("before", "last")
+    moment, day = (sa.cast(sa.null(), UtcDateTime()), due) if rule.by_day else (due, sa.cast(sa.null(), sa.Date()))
+    first, last = ("today", "last_day") if rule.by_day else ("now", "until")
+    statement = sa.select(
         model.id,
         model.public_id,
-        name.label("name"),
-        extra.label("extra"),
-        Customer.public_id.label("customer_id"),
-        (sa.false() if trial is None else trial).label("trial"),
-    ).join(Customer, sa.and_(Customer.customer_id == model.customer_id, Customer.partner_id == model.partner_id))
+        sa.literal(rule.kind, sa.Unicode()).label("kind"),
+        (_NOTHING if rule.name is None else rule.name).label("name"),
+        (model.customer_id if hasattr(model, "customer_id") else sa.cast(sa.null(), Key)).label("organization_id"),
+        moment.label("due_at"),
+        day.label("due_on"),
+        (sa.false() if rule.trial is None else rule.trial).label("trial"),
+        (sa.true() if rule.goes_on else sa.false()).label("goes_on"),
+    ).where(*rule.conditions, due > sa.bindparam(first, type_=due.type), due <= sa.bindparam(last, type_=due.type))
+    if way in ("after", "before"):
+        there = sa.bindparam("place_day" if rule.by_day else "place_moment", type_=due.type), sa.bindparam(f"place_of_{rule.kind}", type_=Key)
+        statement = statement.where(sa.tuple_(due, model.id) < sa.tuple_(*there) if backwards else sa.tuple_(due, model.id) > sa.tuple_(*there))
+    order = (due.desc(), model.id.desc()) if backwards else (due, model.id)
+    return statement.order_by(*order).limit(sa.bindparam(rule.most, type_=sa.Integer()))
 
 
-def _within(column: Any, at: datetime, days: int) -> tuple[Any, Any]:
-    return column > at.date(), column <= at.date() + timedelta(days=days)
+def _position(row: Any) -> tuple[datetime, int]:
+    """A row's place among those of every kind; a day counts as its beginning."""
+    return row.due_at or _begins(row.due_on), row.id * len(KINDS) + KINDS.index(row.kind)
 
 
-def _lines(kinds: list[_Kind], query: ListQuery, most: int) -> list[Line]:
-    """The next rows of every kind from the query's position on, in one statement."""
-    if not kinds:
-        return []
-    parts = [sa.select(_part(kind, query, most).subquery()) for kind in kinds]
-    rows = db.session.execute(sa.union_all(*parts) if len(parts) > 1 else parts[0]).all()
-    return [_line(row) for row in rows]
-
-
-def _part(kind: _Kind, query: ListQuery, most: int) -> sa.Select:
-    by_day = isinstance(kind.due.type, sa.Date)
-    moment, day = (sa.cast(sa.null(), RelationshipRequest.expires_at.type), kind.due) if by_day else (kind.due, sa.cast(sa.null(), sa.Date()))
-    statement = kind.statement.add_columns(sa.literal(kind.name, sa.Unicode()).label("kind"), moment.label("due_at"), day.label("due_on"))
-    descending = query.last or query.before is not None
+def _place(query: ListQuery) -> dict[str, Any]:
+    """The query's position among rows of every kind, as a position among those of each."""
     position = query.after or query.before
-    if position is not None:
-        here, there = sa.tuple_(kind.due, kind.model.id), sa.tuple_(*_place(position, kind, by_day=by_day, backwards=query.before is not None))
-        statement = statement.where(here < there if query.before is not None else here > there)
-    order = (kind.due.desc(), kind.model.id.desc()) if descending else (kind.due, kind.model.id)
-    return statement.order_by(*order).limit(most)
-
-
-def _place(position: tuple[Any, int], kind: _Kind, *, by_day: bool, backwards: bool) -> tuple[Any, Any]:
-    """A position among lines of every kind, as a position among the rows of this one."""
+    if position is None:
+        return {}
     try:
         moment = datetime.fromisoformat(str(position[0])).astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotFound("position") from None
-    number = KINDS.index(kind.name)
-    key = -((number - position[1]) // len(KINDS)) if backwards else (position[1] - number) // len(KINDS)
-    if by_day and moment.time() != time():  # after the beginning of that day, where all lines of a day stand
-        key = 2**62
-    return sa.literal(moment.date() if by_day else moment, kind.due.type), sa.literal(key, kind.model.id.type)
+    values: dict[str, Any] = {"place_moment": moment, "place_day": moment.date()}
+    for number, kind in enumerate(KINDS):
+        key = -((number - position[1]) // len(KINDS)) if query.before is not None else (position[1] - number) // len(KINDS)
+        # After the beginning of a day, where all lines of that day stand: past every key.
+        values[f"place_of_{kind}"] = 2**62 if _BY_DAY[kind] and moment.time() != time() else key
+    return values
 
 
-def _line(row: Any) -> Line:
-    by_day = row.due_at is None
-    due_at = _begins(row.due_on) if by_day else row.due_at
-    if row.kind == REQUEST:
-        name, customer = (f"{row.extra} ({row.name})" if row.extra else row.name), None
-    else:
-        name, customer = row.name, row.extra
-    return Line(row.kind, row.id, row.public_id, due_at, name, row.customer_id, customer=customer, by_day=by_day, trial=bool(row.trial))
-
-
+@functools.lru_cache(maxsize=512)
 def _begins(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)

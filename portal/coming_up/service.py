@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.coming_up.queries import DELEGATION, MOST, REQUEST, SUBSCRIPTION
+from portal.coming_up.queries import DELEGATION, REQUEST, SUBSCRIPTION
 from portal.core.access import Actor, Permission
 from portal.core.db import attempt, db, find
 from portal.core.errors import NotFound, Refused
@@ -22,6 +22,8 @@ from portal.subscriptions import queries as subscriptions
 from portal.subscriptions import service as subscription_service
 from portal.subscriptions.models import Subscription
 
+MOST = 200  # lines of one step
+
 
 def chosen(keys: Iterable[str]) -> list[str]:
     """The lines ticked, each once, as Line.key has them."""
@@ -33,9 +35,10 @@ def chosen(keys: Iterable[str]) -> list[str]:
     return found
 
 
-def needed(kind: str) -> Permission:
-    """What the one step asks for with a line of this kind."""
-    return Permission(_STEPS[kind][1])
+def may_extend(kind: str, *, by: Actor) -> bool:
+    """Whether the one step does anything for this person with such lines; others want a decision of their own."""
+    _step, needed = _STEPS.get(kind, (None, None))
+    return needed is not None and by.may(needed)
 
 
 def writes(key: str) -> bool:

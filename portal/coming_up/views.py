@@ -1,5 +1,7 @@
 """Coming up: what lapses in 90, 30 and 7 days, and the one step that extends or sends it again (R38)."""
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import g, request
@@ -7,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from portal.coming_up import queries, service
+from portal.coming_up import queries, service, waiting
 from portal.core import clock, throttle
 from portal.core.access import Permission
 from portal.core.errors import Refused
@@ -15,6 +17,7 @@ from portal.core.i18n import language
 from portal.core.lists import ListQuery
 from portal.core.pages import invalid, page
 from portal.core.routing import Feature
+from portal.subscriptions import texts_reservations
 from portal.subscriptions.texts import day, left
 
 P = Permission
@@ -53,32 +56,35 @@ def _shown() -> dict[str, Any]:
     days, at = int(query.filters.get("days", queries.WINDOWS[-1])), clock.now()
     seen = {queries.OF_RELATIONSHIPS: P.REQUEST_READ, (queries.LEAD,): P.LEAD_WORK, queries.OF_SUBSCRIPTIONS: P.SUBSCRIPTION_READ}
     kinds = tuple(kind for of, permission in seen.items() if g.actor.may(permission) for kind in of)
-    lines = queries.lapsing(query, at=at, days=days, kinds=kinds)
-    first = query.after is None and query.before is None and not query.last
-    going_on = queries.going_on(at=at, days=days, kinds=kinds) if first else []
-    ticks = {line.key for line in lines.rows if line.extendable and g.actor.may(service.needed(line.kind))}
+    found = queries.coming_up(query, at=at, days=days, kinds=kinds)
+    lines = found.lapsing
+    extends = {kind for kind in kinds if service.may_extend(kind, by=g.actor)}
+    spoken, today = language(), at.date()
     return {
         "query": query,
         "days": days,
         "lines": lines,
-        "groups": _groups(lines.rows),
-        "ticks": ticks,
-        "extending": [line for line in going_on if line.kind == queries.DELEGATION],
-        "renewing": [line for line in going_on if line.kind == queries.SUBSCRIPTION],
-        "outdated": queries.outdated_agreements() if first else [],
+        "groups": _groups(lines.rows, at),
+        "ticks": {line.key for line in lines.rows if line.kind in extends and line.waiting is None},
+        "extending": [line for line in found.going_on if line.kind == queries.DELEGATION],
+        "renewing": [line for line in found.going_on if line.kind == queries.SUBSCRIPTION],
+        "waiting": waiting.waiting(g.actor) if query.way == "first" else [],
+        "most_waiting": waiting.MOST,
+        "wishes": texts_reservations.KIND_NAMES,
+        "outdated": queries.outdated_agreements() if query.way == "first" else [],
         "most_aside": queries.ASIDE,
+        "most_extending": queries.EXTENDING,
         "kind_names": {kind: str(name) for kind, name in KIND_NAMES.items()},
-        "day": lambda line: day(line.due_at.date(), language()),
-        "left": lambda line: left(line.due_at.date(), at.date(), language()),
+        "day": lambda line: day(line.due_at.date(), spoken),
+        "left": lambda line: left(line.due_at.date(), today, spoken),
     }
 
 
-def _groups(lines: Any) -> list[tuple[str, list[Any]]]:
+def _groups(lines: Iterable[queries.Line], at: datetime) -> list[tuple[str, list[queries.Line]]]:
     """The lines by the window that they fall into."""
-    at = clock.now()
     titles = {7: _("In the next 7 days"), 30: _("In 8 to 30 days"), 90: _("In 31 to 90 days")}
-    found: dict[int, list[Any]] = {}
+    ends = [(days, at + timedelta(days=days)) for days in queries.WINDOWS]
+    found: dict[int, list[queries.Line]] = {}
     for line in lines:
-        left = (line.due_at - at).total_seconds() / 86400
-        found.setdefault(next((days for days in queries.WINDOWS if left <= days), queries.WINDOWS[-1]), []).append(line)
+        found.setdefault(next((days for days, end in ends if line.due_at <= end), queries.WINDOWS[-1]), []).append(line)
     return [(titles[days], found[days]) for days in queries.WINDOWS if days in found]

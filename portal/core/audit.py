@@ -20,7 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.core.access import Actor
-from portal.core.db import Base, db, uuid7
+from portal.core.db import Base, Key, db, uuid7
 
 GENESIS = "0" * 64
 
@@ -157,8 +157,15 @@ def recent(organization_id: int, customer_organization_id: int | None = None, li
 
 def history(organization_id: int, subject: UUID, limit: int = 20) -> list[Any]:
     """What one chain tells of one thing, the newest first."""
-    statement = sa.select(*SHOWN).where(LogEntry.organization_id == organization_id, LogEntry.subject == subject)
-    return list(db.session.execute(statement.order_by(LogEntry.id.desc()).limit(limit)))
+    return list(db.session.execute(_HISTORY, {"chain": organization_id, "subject": subject, "most": limit}))
+
+
+_HISTORY = (
+    sa.select(*SHOWN)
+    .where(LogEntry.organization_id == sa.bindparam("chain", type_=Key), LogEntry.subject == sa.bindparam("subject", type_=sa.Uuid()))
+    .order_by(LogEntry.id.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer()))
+)
 
 
 def erase(entry: LogEntry) -> None:
@@ -335,6 +342,7 @@ ACTIONS = {
     "order.requested": _l("Order sent to the provider"),
     "order.placed": _l("Order placed"),
     "order.declined": _l("Order declined"),
+    "order.withdrawn": _l("Order withdrawn"),
     "subscription.active": _l("Subscription active"),
     "subscription.suspended": _l("Subscription suspended"),
     "subscription.cancelled": _l("Subscription cancelled"),
@@ -346,6 +354,8 @@ ACTIONS = {
     "subscription.trial_converted": _l("Trial converted"),
     "subscription.renamed": _l("Subscription renamed"),
     "subscription.support_contact_named": _l("Support contact named"),
+    "subscription.support_contacts_returned": _l("Support contacts returned to the provider"),
+    "subscription.reseller_named": _l("Reseller of a subscription changed"),
     "subscription.owner_named": _l("Owner of a subscription named"),
     "subscription.owner_taken": _l("Owner of a subscription removed"),
     "subscription.exported": _l("Subscriptions exported"),
@@ -354,6 +364,12 @@ ACTIONS = {
     "reservation.exchanged": _l("Reservation exchanged"),
     "reservation.expired": _l("Reservation expired"),
     "reservation.scope_changed": _l("Scope of a reservation changed"),
+    "reservation.renewed": _l("Reservation renewed"),
+    "reservation.exported": _l("Reservations exported"),
+    "reservation_request.open": _l("Customer asked about a reservation"),
+    "reservation_request.done": _l("Done as the customer asked"),
+    "reservation_request.declined": _l("Customer's request about a reservation declined"),
+    "reservation_request.withdrawn": _l("Customer took a request about a reservation back"),
     "buying.on": _l("Create customer purchase permissions"),
     "buying.off": _l("Delete customer purchase permissions"),
     "buying.limits_changed": _l("Limits of customer permissions changed"),

@@ -199,7 +199,7 @@ def stream_csv(name: str, header: Sequence[str], statement: sa.Select, scope: Sc
         yield b"\xef\xbb\xbf"
         with contextlib.closing(partitions):
             for rows in partitions:
-                writer.writerows([formula_safe(cell) if type(cell) is str else cell for cell in row] for row in rows)
+                writer.writerows(map(_safe, rows))
                 yield buffer.getvalue().encode()
                 buffer.seek(0)
                 buffer.truncate()
@@ -213,6 +213,11 @@ def stream_xlsx(name: str, header: Sequence[str], statement: sa.Select, scope: S
     """The same as a workbook; text stays text, whatever it begins with."""
     rows = itertools.chain.from_iterable(_partitions(statement, scope, convert, values))
     return _download(f"{name}.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", sheets.workbook(header, rows))
+
+
+def _safe(row: Iterable[Any]) -> list[Any]:
+    """The cells, none of them a formula; empty ones, and those that begin with a letter or a digit, are not looked at further."""
+    return [cell if type(cell) is not str or not cell or cell[0].isalnum() else formula_safe(cell) for cell in row]
 
 
 def _partitions(statement: sa.Select, scope: Scope, convert: Any, values: Any) -> Generator[Iterable[Any], None, None]:
@@ -236,7 +241,7 @@ def small_csv(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -
     """A CSV download of a few computed rows, written as `stream_csv` writes."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerows([header, *([formula_safe(cell) if type(cell) is str else cell for cell in row] for row in rows)])
+    writer.writerows([header, *map(_safe, rows)])
     response = Response(b"\xef\xbb\xbf" + buffer.getvalue().encode(), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

@@ -39,6 +39,7 @@ class Money:
         return other.minor
 
 
+@functools.cache
 def digits(currency: str) -> int:
     """Decimal places of a currency."""
     return numbers.get_currency_precision(currency)
@@ -64,9 +65,8 @@ def amount(text: str, locale: str) -> Decimal:
             raise ValueError(text)
     elif len(marks) == 1:
         decimal = marks[0]
-        grouping = "," if Locale.parse(locale).number_symbols["latn"]["decimal"] == "." else "."
-        if decimal == grouping and len(plain.rpartition(decimal)[2]) == 3:
-            decimal = ""
+        if len(plain.rpartition(decimal)[2]) == 3 and decimal != Locale.parse(locale).number_symbols["latn"]["decimal"]:
+            decimal = ""  # it groups
     else:
         decimal = ""
     cleaned = "".join("." if letter == decimal else "" if letter in ".," else letter for letter in plain)

@@ -1,6 +1,7 @@
 """What customer records tell and ask the floors above."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,15 @@ class CustomerRenamed:
     """The record stands under other words in this partner's lists (R13)."""
 
     customer: Customer
+
+
+@dataclass(frozen=True)
+class CustomerMoved:
+    """The record is one of another organization from now on, which proved the domain (R11). Everybody's rows are in scope."""
+
+    customer: Customer
+    former_id: int
+    at: datetime
 
 
 @dataclass(frozen=True)

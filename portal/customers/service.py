@@ -24,7 +24,7 @@ from portal.core.events import emit, on
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.core.words import normalise, search_text
 from portal.customers import mails, queries
-from portal.customers.events import CustomerRenamed
+from portal.customers.events import CustomerMoved, CustomerRenamed
 from portal.customers.models import Customer, CustomerTag, RelationshipState
 from portal.customers.states import RELATIONSHIP
 
@@ -321,6 +321,8 @@ def _other_claims_yield(event: DomainProven) -> None:
                 RELATIONSHIP.apply(
                     customer, "yield", by=PORTAL, at=event.at, customer=customer.logged, seen_by=(customer.partner_id,), details={"domain": proven.domain}
                 )
-            customer.customer_id, customer.public_id = proven.id, proven.public_id
+            former_id, customer.customer_id, customer.public_id = customer.customer_id, proven.id, proven.public_id
             customer.agreement = AgreementState.MISSING
+            assert former_id is not None
+            emit(CustomerMoved(customer, former_id, event.at))
             _rekey(customer, proven)

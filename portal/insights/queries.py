@@ -7,14 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from portal.core.access import Actor, Permission
+from portal.core.access import Actor, PartnerType, Permission
 from portal.core.db import db
 from portal.core.lists import COUNTED_UP_TO
 from portal.core.outbox import Mail, MailState
 from portal.customers.models import Customer, RelationshipState
 from portal.leads.models import OPEN, Lead, LeadState
+from portal.permissions.models import Purchase, PurchaseState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
-from portal.subscriptions.models import Subscription, SubscriptionState
+from portal.subscriptions.models import AskedState, Order, OrderState, ReservationRequest, Subscription, SubscriptionState
 
 SOON = timedelta(days=30)
 TO_ANSWER = timedelta(days=3)
@@ -35,18 +36,28 @@ class Counts:
     leads_due: int | None
     subscriptions: int | None
     ending: int | None
+    orders: int | None
+    purchases: int | None
+    asked: int | None
 
 
 def counts(actor: Actor, at: datetime) -> Counts:
     """All in one statement."""
-    needed = (Permission.CUSTOMER_READ, Permission.REQUEST_READ, Permission.OUTBOX_READ, Permission.LEAD_WORK, Permission.SUBSCRIPTION_READ)
-    statement = _counts(*(actor.may(permission) for permission in needed))
+    needed = (
+        Permission.CUSTOMER_READ,
+        Permission.REQUEST_READ,
+        Permission.OUTBOX_READ,
+        Permission.LEAD_WORK,
+        Permission.SUBSCRIPTION_READ,
+        Permission.PURCHASE_APPROVE,
+    )
+    statement = _counts(*(actor.may(permission) for permission in needed), actor.partner_type is PartnerType.INDIRECT_PROVIDER)
     known = {"organization": actor.organization_id, "answer_by": at + TO_ANSWER, "soon": (at + SOON).date()}
     return Counts(**db.session.execute(statement, known).one()._asdict())
 
 
 @functools.cache
-def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscriptions: bool) -> sa.Select:
+def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscriptions: bool, purchases: bool, provider: bool) -> sa.Select:
     """Built once for each set of permissions."""
     R, S = RelationshipRequest, Subscription
     active = sa.select(S.id).where(S.state == SubscriptionState.ACTIVE)
@@ -60,6 +71,9 @@ def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscrip
         "leads_due": (leads, sa.select(Lead.id).where(Lead.state == LeadState.RECEIVED, Lead.due_at <= sa.bindparam("answer_by", type_=Lead.due_at.type))),
         "subscriptions": (subscriptions, active),
         "ending": (subscriptions, active.where(S.auto_renew.is_(False), S.turns_on <= sa.bindparam("soon", type_=S.turns_on.type))),
+        "orders": (subscriptions and provider, sa.select(Order.id).where(Order.state == OrderState.REQUESTED)),
+        "asked": (subscriptions, sa.select(ReservationRequest.id).where(ReservationRequest.state == AskedState.OPEN)),
+        "purchases": (purchases, sa.select(Purchase.id).where(Purchase.state == PurchaseState.WAITING)),
     }
     return sa.select(*((_capped(rows) if shown else sa.null()).label(name) for name, (shown, rows) in counted.items()))
 

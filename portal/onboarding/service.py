@@ -27,7 +27,7 @@ from portal.customers.models import Customer, RelationshipState, Segment
 from portal.customers.service import chosen_reseller, enter_record
 from portal.onboarding.events import CustomerAdded
 from portal.onboarding.models import CustomerDraft
-from portal.subscriptions import catalog, ordering
+from portal.subscriptions import catalog, ordering, reselling
 from portal.subscriptions.catalog import Standing
 
 MOST_DRAFTS = 50
@@ -97,6 +97,11 @@ def choose(draft: CustomerDraft, lines: dict[str, int], *, at: datetime) -> None
     """The offers chosen in the subscriptions step, with their quantities."""
     if draft.lines != lines:
         draft.typed, draft.saved_at = {**draft.typed, "lines": lines}, at
+
+
+def sells(by: Actor) -> bool:
+    """Whether subscriptions can be chosen for a customer-to-be: a reseller's provider has no relationship with it yet (R41)."""
+    return by.may(Permission.SUBSCRIPTION_ORDER) and not reselling.resells(by)
 
 
 def newcomer(entry: AccountEntry, by: Actor) -> Standing:
@@ -235,7 +240,7 @@ def add_customer(
     audit.record("customer.added", by=by, at=at, customer=customer.logged, after=after)
     if reseller is not None:
         customer_mails.reseller_named(customer, reseller, by=by, at=at)
-    sold = _sell(draft.lines, customer, entry, by=by, at=at, attested=attested) if draft.lines and by.may(Permission.SUBSCRIPTION_ORDER) else ""
+    sold = _sell(draft.lines, customer, entry, by=by, at=at, attested=attested) if draft.lines and sells(by) else ""
     draft.customer_public_id, draft.typed = customer.public_id, {"sold": sold} if sold else {}
     db.session.flush()
     emit(CustomerAdded(customer, draft.origin, by, at))

@@ -196,7 +196,7 @@ def _shown(form: AccountForm, draft_id: UUID, draft: CustomerDraft | None, refus
 
 def _reviewed(draft: CustomerDraft, form: AccountForm, word: AttestedForm, refusal: Refused | None = None) -> dict[str, Any]:
     entry = form.entry()
-    standing, may_sell = service.newcomer(entry, g.actor), g.actor.may(P.SUBSCRIPTION_ORDER)
+    standing, may_sell = service.newcomer(entry, g.actor), service.sells(g.actor)
     lines = ordering.quotes_for(draft.lines, standing, today=clock.today()) if may_sell else []
     may_attest = bool(lines) and g.actor.may(P.AGREEMENT_CONFIRM)
     return {

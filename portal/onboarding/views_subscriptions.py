@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.core import clock, throttle
 from portal.core.access import Permission
-from portal.core.errors import Refused, Stale
+from portal.core.errors import NotFound, Refused, Stale
 from portal.core.lists import ListQuery
 from portal.core.pages import invalid, page, query_string, saved
 from portal.core.routing import Feature
@@ -17,6 +17,7 @@ from portal.onboarding import service
 from portal.onboarding.forms import AccountForm
 from portal.onboarding.models import CustomerDraft
 from portal.onboarding.views import confirmation, filled, incomplete
+from portal.relationships import queries as partnerships
 from portal.subscriptions import catalog_queries, ordering, texts_catalog, texts_orders
 from portal.subscriptions import order_queries as orders
 
@@ -32,6 +33,8 @@ def show(draft_id: UUID) -> ResponseReturnValue:
         return confirmation(draft)
     if not form.validate():
         return incomplete(draft)
+    if not service.sells(g.actor):
+        return page("onboarding/reseller.html", draft=draft, entry=form.entry(), providers=partnerships.active_providers(by=g.actor))
     if request.args.get("q"):
         throttle.hit(throttle.SEARCH, g.actor.user_id)
     return page("onboarding/subscriptions.html", swaps=("shop",), **_shown(draft, form))
@@ -40,6 +43,8 @@ def show(draft_id: UUID) -> ResponseReturnValue:
 @feature.post("/lines/<uuid:offer_id>", permission=P.SUBSCRIPTION_ORDER)
 def update_line(draft_id: UUID, offer_id: UUID) -> ResponseReturnValue:
     """As many of an offer as the form says; none takes it out."""
+    if not service.sells(g.actor):
+        raise NotFound(offer_id)
     draft, offer = service.my_draft(draft_id, g.actor, lock=True), ordering.offer_of(offer_id)
     form = filled(draft)
     if draft.customer_public_id:

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.core.db import Base, Public, Versioned, choice
 from portal.core.money import Money
 from portal.core.scope import Shared
-from portal.core.tokens import OneTimeLink
 
 
 class Category(StrEnum):
@@ -67,6 +66,7 @@ class Purchase(Shared, Public, Versioned, Base):
         sa.UniqueConstraint("key", "customer_id"),
         sa.Index("ix_purchase_month", "partner_id", "customer_id", "category", "month"),
         sa.Index("ix_purchase_waiting", "partner_id", "state", "id"),
+        sa.Index("ix_purchase_newest", "partner_id", "id"),
         sa.Index("ix_purchase_mine", "customer_id", "id"),
     )
     key: Mapped[UUID]
@@ -88,8 +88,10 @@ class Purchase(Shared, Public, Versioned, Base):
     decided_by: Mapped[str] = mapped_column(sa.Unicode(200), default="")
     declined_reason: Mapped[str] = mapped_column(sa.Unicode(1000), default="")
     order_id: Mapped[int | None] = mapped_column(sa.ForeignKey("order.id"))
-    link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("one_time_link.id"), index=True)
-    link: Mapped[OneTimeLink | None] = sa.orm.relationship(lazy="select")
+
+    @property
+    def unit(self) -> Money:
+        return Money(self.unit_minor, self.currency)
 
     @property
     def total(self) -> Money:

@@ -1,38 +1,31 @@
 """Turning a customer's permission to buy on and off, buying within it, and the partner's say (R70-R76)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.accounts.models import Organization, User, UserRole, UserState
+from portal.accounts.models import Organization
 from portal.core import audit
-from portal.core.access import Actor, Cloud, Role, Side
+from portal.core.access import Actor, Cloud, Side
 from portal.core.db import db
 from portal.core.errors import Refused, Stale
-from portal.core.money import Money, currency_of
-from portal.customers.models import Customer, RelationshipState
+from portal.core.i18n import show_money
+from portal.core.money import MOST, Money, currency_of
+from portal.customers import service as customers
+from portal.customers.models import Customer
+from portal.permissions import mails, queries
 from portal.permissions.models import BuyingPermission, Category, Notice, Purchase, PurchaseState
+from portal.permissions.queries import checklist
 from portal.permissions.states import PURCHASE
-from portal.subscriptions import catalog, ordering
+from portal.permissions.texts_shop import UNAVAILABLE
+from portal.subscriptions import catalog, ordering, terms, texts_catalog, texts_orders
+from portal.subscriptions.catalog import Unavailable
 from portal.subscriptions.models import Billing, Offer, Order, ReservationScope, Subscription, SubscriptionOwner, SubscriptionState
-
-BUYERS = (Role.CUSTOMER_ADMIN, Role.PURCHASER)
-
-
-@dataclass(frozen=True)
-class Checklist:
-    """The three things that R71 asks for."""
-
-    relationship: bool
-    subscription: bool
-    owner: bool
-
-    @property
-    def complete(self) -> bool:
-        return self.relationship and self.subscription and self.owner
 
 
 @dataclass(frozen=True)
@@ -50,24 +43,12 @@ class NotPermitted(Refused):
     """The permission is off, or something that it needs is no longer there."""
 
 
-def checklist(customer: Customer) -> Checklist:
-    """Active relationship, an active usage-based subscription of this partner's, and a purchaser named owner of one (R71)."""
-    active = sa.and_(
-        Subscription.partner_id == customer.partner_id,
-        Subscription.customer_id == customer.customer_id,
-        Subscription.billing == Billing.USAGE,
-        Subscription.state == SubscriptionState.ACTIVE,
-    )
-    subscription = db.session.scalar(sa.select(Subscription.id).where(active).limit(1))
-    owner = db.session.scalar(
-        sa.select(SubscriptionOwner.id)
-        .join(Subscription, Subscription.id == SubscriptionOwner.subscription_id)
-        .join(User, User.id == SubscriptionOwner.user_id)
-        .join(UserRole, UserRole.user_id == User.id)
-        .where(active, User.state == UserState.ACTIVE, UserRole.role.in_(BUYERS))
-        .limit(1)
-    )
-    return Checklist(customer.state is RelationshipState.ACTIVE, subscription is not None, owner is not None)
+class Decided(Refused):
+    """It no longer waits: somebody was quicker, or the customer took it back."""
+
+
+class Overtaken(Refused):
+    """The price or the term is not what the review showed."""
 
 
 def permission_of(customer: Customer, category: Category = Category.RESERVATIONS, *, lock: bool = False) -> BuyingPermission | None:
@@ -108,56 +89,50 @@ def set_limits(
     at: datetime,
 ) -> BuyingPermission:
     """How much a month, above which amount the partner is asked first, and who is told (R76)."""
-    permission = permission_of(customer, category, lock=True) or _new(customer, category, at)
-    if version is not None and version != permission.version:
-        raise Stale(_("Somebody else changed these limits while you had them open. Look at them as they are now, then save again."))
-    fresh = {
-        "monthly_limit_minor": monthly_limit.minor if monthly_limit else None,
-        "approval_above_minor": approval_above.minor if approval_above else None,
-        "notice": notice,
-    }
-    before, after = audit.changes({name: getattr(permission, name) for name in fresh}, fresh)
-    for name, value in after.items():
-        setattr(permission, name, value)
+    fresh: dict[str, Any] = {"monthly_limit": monthly_limit, "approval_above": approval_above, "notice": notice}
+    permission = permission_of(customer, category, lock=True)
+    if version is not None and version != edition(permission):
+        raise _stale(permission, fresh)
+    permission = permission or _new(customer, category, at)
+    before, after = audit.changes(_limits(permission), fresh)
+    permission.monthly_limit_minor = monthly_limit.minor if monthly_limit else None
+    permission.approval_above_minor = approval_above.minor if approval_above else None
+    permission.notice = notice
     if after:
+        before, after = ({name: _written(value) for name, value in side.items()} for side in (before, after))
         audit.record(
             "buying.limits_changed", by=by, at=at, customer=customer.logged, seen_by=_told(customer), before=before, after=after, subject=permission.public_id
         )
     return permission
 
 
-def spent(permission: BuyingPermission, month: str) -> Money:
-    """What counts against this month: placed and waiting purchases."""
-    total = sa.select(sa.func.coalesce(sa.func.sum(Purchase.total_minor), 0)).where(
-        Purchase.partner_id == permission.partner_id,
-        Purchase.customer_id == permission.customer_id,
-        Purchase.category == permission.category,
-        Purchase.month == month,
-        Purchase.state.in_([PurchaseState.PLACED, PurchaseState.WAITING]),
-    )
-    return Money(int(db.session.scalar(total) or 0), permission.currency)
+def edition(permission: BuyingPermission | None) -> int:
+    """Which limits a form was filled from; turning the switch makes no form stale (R104)."""
+    return customers.edition({name: _written(value) for name, value in _limits(permission).items()})
 
 
-def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime) -> Purchase:
+def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime, reviewed: str | None = None) -> Purchase:
     """By the customer, at the partner's price, checked again in full (R71, R73, R74); above the threshold it waits for the partner (R76).
 
-    Runs in the partner's scope. The permission row is the lock: two purchases at once never pass the limit together.
+    Runs in the partner's scope. The permission row is the lock: two purchases at once never pass the limit together. `reviewed` is the seal of
+    the quote as the customer looked at it: Overtaken when it is not the present one.
     """
     permission = permission_of(customer, lock=True)
     known = db.session.scalar(sa.select(Purchase).where(Purchase.key == wish.key, Purchase.customer_id == customer.customer_id))
     if known is not None:
         return known
-    if permission is None or not permission.on or not checklist(customer).complete:
-        raise NotPermitted(_("Your partner does not permit this purchase at the moment. Nothing was bought; ask your partner."))
+    _check_relationship(customer)
+    if permission is None or not permission.on:
+        raise _not_permitted(customer)
     _check_owner(customer, wish.subscription, by)
-    quote = _quote(customer, wish, cloud, at)
+    if not checklist(customer).complete:
+        raise _not_permitted(customer)
+    quote = quoted(customer, wish.offer, wish.quantity, cloud=cloud, at=at)
     assert quote.unit is not None and quote.today is not None
     month = f"{at:%Y-%m}"
-    left = permission.monthly_limit - spent(permission, month) if permission.monthly_limit is not None else None
-    if left is not None and quote.today.minor > left.minor:
-        raise Refused(
-            _("This passes the limit that your partner has set for this month. Take fewer, wait for next month, or ask your partner."), field="quantity"
-        )
+    check_limit(permission, quote.today, at=at)
+    if reviewed is not None and reviewed != quote.seal:
+        raise Overtaken(_("The price or the term has changed since you reviewed this, so nothing was bought. Look at it as it is now, then buy it."))
     purchase = Purchase(
         partner_id=customer.partner_id,
         customer_id=customer.customer_id,
@@ -186,62 +161,162 @@ def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime
     )
     db.session.add(purchase)
     db.session.flush()
-    if permission.approval_above is not None and quote.today.minor > permission.approval_above.minor:
+    if asks_first(permission, quote.today):
         audit.record("purchase.waiting", by=by, at=at, customer=customer.logged, seen_by=_told(customer), after=_summary(purchase), subject=purchase.public_id)
+        mails.waiting(purchase, permission, customer, at=at)
     else:
-        _place(purchase, customer, quote, by=by, decided=by, at=at)
+        _place(purchase, permission, customer, quote, by=by, decided=by, at=at)
     return purchase
+
+
+def quoted(
+    customer: Customer, offer: Offer, quantity: int, *, cloud: Cloud, at: datetime, unit: Money | None = None, said: Mapping[Unavailable, Any] = UNAVAILABLE
+) -> ordering.Quote:
+    """The offer at the partner's price of today, or at `unit`; Refused says in the words of `said` why it cannot be had."""
+    if not offer.is_reservation:
+        raise Refused(_("Choose a reservation."), field="offer")
+    price = unit or catalog.price_on(offer.id, currency_of(customer.country), at.date())
+    reason = catalog.unavailable(offer, price, catalog.standing(customer, cloud))
+    if reason is not None or price is None:
+        raise Refused(said[reason or Unavailable.NO_PRICE], field="offer")
+    total = price.times(quantity)
+    if not offer.minimum <= quantity <= offer.maximum or total.minor > MOST:
+        raise Refused(texts_orders.out_of_range(offer), field="quantity")
+    return ordering.Quote(offer, quantity, price, total, None, terms.add_months(at.date(), offer.term_months))
+
+
+def check_limit(permission: BuyingPermission, total: Money, *, at: datetime) -> Money | None:
+    """What is left of the month's limit before this purchase, None without a limit; Refused when it passes that (R76)."""
+    if permission.monthly_limit is None:
+        return None
+    left = left_of(permission, at=at)
+    if left is not None and total.minor > left.minor:
+        raise Refused(
+            _(
+                "This passes the limit that %(partner)s has set for each month: %(left)s is left for this month. Take fewer, wait for next month, or ask %(partner)s.",
+                partner=_partner_of(permission.partner_id),
+                left=show_money(left),
+            ),
+            field="quantity",
+        )
+    return left
+
+
+def left_of(permission: BuyingPermission, *, at: datetime) -> Money | None:
+    """What can still be spent this month; None without a limit. Never below zero, also when the limit was lowered."""
+    if permission.monthly_limit is None:
+        return None
+    left = permission.monthly_limit - queries.spending(permission, f"{at:%Y-%m}").counted
+    return Money(max(left.minor, 0), left.currency)
+
+
+def asks_first(permission: BuyingPermission, total: Money) -> bool:
+    """Whether the partner decides about a purchase of this amount (R76)."""
+    return permission.approval_above is not None and total.minor > permission.approval_above.minor
 
 
 def approve(purchase: Purchase, customer: Customer, *, cloud: Cloud, by: Actor, at: datetime) -> Order:
     """The partner says yes: everything is checked again, at the price that was asked for. `purchase` is locked by the caller."""
+    _check_waiting(purchase)
     permission = permission_of(customer, purchase.category, lock=True)
     if permission is None or not permission.on or not checklist(customer).complete:
         raise NotPermitted(_("The permission to buy is off, or something that it needs is missing. Turn it on first, or decline."))
-    subscription = db.session.scalars(sa.select(Subscription).where(Subscription.id == purchase.subscription_id)).one()
+    state = db.session.scalar(sa.select(Subscription.state).where(Subscription.id == purchase.subscription_id))
+    if state is not SubscriptionState.ACTIVE:
+        raise NotPermitted(_("The subscription that this was asked for is not active. Reactivate it first, or decline."))
+    buyer = _buyer(purchase)
+    if not _owns(purchase.subscription_id, buyer):
+        raise NotPermitted(_("%(name)s is no longer an owner of the subscription. Name this owner again first, or decline.", name=buyer.name))
     offer = db.session.scalars(sa.select(Offer).where(Offer.id == purchase.offer_id)).one()
-    wish = Wish(purchase.key, offer, subscription, purchase.quantity, ReservationScope(purchase.wanted["scope"]))
-    quote = _quote(customer, wish, cloud, at, unit=Money(purchase.unit_minor, purchase.currency))
-    return _place(purchase, customer, quote, by=_buyer(purchase), decided=by, at=at)
+    asked = Money(purchase.unit_minor, purchase.currency)
+    quote = quoted(customer, offer, purchase.quantity, cloud=cloud, at=at, unit=asked, said=texts_catalog.UNAVAILABLE)
+    order = _place(purchase, permission, customer, quote, by=buyer, decided=by, at=at)
+    mails.approved(purchase, order, by=by, at=at)
+    return order
 
 
 def decline(purchase: Purchase, customer: Customer, *, reason: str, by: Actor, at: datetime) -> None:
+    _check_waiting(purchase)
     purchase.declined_reason, purchase.decided_by = reason, by.name
     PURCHASE.apply(purchase, "decline", by=by, at=at, customer=customer.logged, seen_by=_told(customer), details={"reason": reason, **_summary(purchase)})
+    mails.declined(purchase, by=by, at=at)
 
 
 def withdraw(purchase: Purchase, *, by: Actor, at: datetime) -> None:
     """The customer takes back what still waits."""
-    PURCHASE.apply(purchase, "withdraw", by=by, at=at, seen_by=(purchase.partner_id, purchase.customer_id), details=_summary(purchase))
+    _check_waiting(purchase)
+    record = sa.select(Customer).where(Customer.partner_id == purchase.partner_id, Customer.customer_id == purchase.customer_id)
+    customer = db.session.scalars(record).one()
+    PURCHASE.apply(purchase, "withdraw", by=by, at=at, customer=customer.logged, seen_by=_told(customer), details=_summary(purchase))
 
 
-def _quote(customer: Customer, wish: Wish, cloud: Cloud, at: datetime, unit: Money | None = None) -> ordering.Quote:
-    """The offer at the partner's price of today, or at the price that was asked for; Refused when it cannot be had."""
-    if not wish.offer.is_reservation:
-        raise Refused(_("Choose a reservation."), field="offer")
-    price = unit or catalog.price_on(wish.offer.id, currency_of(customer.country), at.date())
-    reason = catalog.unavailable(wish.offer, price, catalog.standing(customer, cloud))
-    if reason is not None or price is None:
-        raise Refused(_("This offer cannot be ordered now. Choose another one, or ask your partner."), field="offer")
-    if not wish.offer.minimum <= wish.quantity <= wish.offer.maximum:
-        raise Refused(_("Give a number from %(least)s to %(most)s.", least=wish.offer.minimum, most=wish.offer.maximum), field="quantity")
-    return ordering.Quote(wish.offer, wish.quantity, price, price.times(wish.quantity), None, None)
+def _check_waiting(purchase: Purchase) -> None:
+    if purchase.state is not PurchaseState.WAITING:
+        raise Decided(_("This purchase no longer waits for an answer, so nothing was done. What became of it is shown here."))
 
 
-def _place(purchase: Purchase, customer: Customer, quote: ordering.Quote, *, by: Actor, decided: Actor, at: datetime) -> Order:
-    scope = ReservationScope(purchase.wanted["scope"])
-    order = ordering.place(purchase.key, [quote], customer, side=Side.CUSTOMER, by=by, at=at, scopes={quote.offer.id: scope})
+def _place(purchase: Purchase, permission: BuyingPermission, customer: Customer, quote: ordering.Quote, *, by: Actor, decided: Actor, at: datetime) -> Order:
+    alone = purchase.subscription_id if ReservationScope(purchase.wanted["scope"]) is ReservationScope.SINGLE else None
+    order = ordering.place(purchase.public_id, [quote], customer, side=Side.CUSTOMER, by=by, at=at, holdings={quote.offer.id: ordering.Holding(alone)})
     purchase.order_id, purchase.decided_by = order.id, decided.name
     PURCHASE.apply(purchase, "approve", by=decided, at=at, customer=customer.logged, seen_by=_told(customer), details=_summary(purchase))
     db.session.flush()
+    mails.placed(purchase, permission, customer, at=at)
     return order
 
 
+def _check_relationship(customer: Customer) -> None:
+    """The relationship, and the agreement that every order needs (R17)."""
+    obstacle = ordering.why_not(customer)
+    if obstacle == "relationship":
+        raise NotPermitted(_("Your company does not work with %(partner)s any more, so nothing was bought.", partner=_partner_of(customer.partner_id)))
+    if obstacle == "agreement":
+        raise NotPermitted(
+            _("Your company has not accepted the current customer agreement, so nothing was bought. A customer admin of your company can accept it.")
+        )
+
+
 def _check_owner(customer: Customer, subscription: Subscription, by: Actor) -> None:
-    owner = sa.select(SubscriptionOwner.id).where(SubscriptionOwner.subscription_id == subscription.id, SubscriptionOwner.user_id == by.user_id)
     usable = subscription.customer_id == customer.customer_id and subscription.billing is Billing.USAGE and subscription.state is SubscriptionState.ACTIVE
-    if not usable or db.session.scalar(owner) is None:
-        raise NotPermitted(_("Only an owner of the subscription buys for it. Ask your partner to name you."))
+    if not usable or not _owns(subscription.id, by):
+        raise NotPermitted(
+            _(
+                "Only an owner of an active subscription buys for it, so nothing was bought. Ask %(partner)s to name you.",
+                partner=_partner_of(customer.partner_id),
+            )
+        )
+
+
+def _owns(subscription_id: int, buyer: Actor) -> bool:
+    owner = sa.select(SubscriptionOwner.id).where(SubscriptionOwner.subscription_id == subscription_id, SubscriptionOwner.user_id == buyer.user_id)
+    return db.session.scalar(owner) is not None
+
+
+def _not_permitted(customer: Customer) -> NotPermitted:
+    partner = _partner_of(customer.partner_id)
+    return NotPermitted(_("%(partner)s does not permit this purchase at the moment, so nothing was bought. Ask %(partner)s.", partner=partner))
+
+
+def _partner_of(partner_id: int) -> str:
+    return db.session.get_one(Organization, partner_id).name
+
+
+def _limits(permission: BuyingPermission | None) -> dict[str, Any]:
+    if permission is None:
+        return {"monthly_limit": None, "approval_above": None, "notice": Notice.WHO_TURNED_IT_ON}
+    return {"monthly_limit": permission.monthly_limit, "approval_above": permission.approval_above, "notice": permission.notice}
+
+
+def _written(value: Any) -> str | None:
+    """A limit or a choice as the log keeps it."""
+    return f"{value.amount} {value.currency}" if isinstance(value, Money) else value
+
+
+def _stale(permission: BuyingPermission | None, mine: dict[str, Any]) -> Stale:
+    theirs, differing = audit.changes(_limits(permission), mine)
+    shown = {name: (show_money(value) if isinstance(value, Money) else value, None) for name, value in theirs.items()}
+    message = _("Somebody else changed these limits while you had them open. Look at them as they are now, then save again.")
+    return Stale(message, {name: shown[name] for name in differing})
 
 
 def _new(customer: Customer, category: Category, at: datetime) -> BuyingPermission:
@@ -265,7 +340,7 @@ def _summary(purchase: Purchase) -> dict[str, object]:
 
 def _log_switch(action: str, permission: BuyingPermission, customer: Customer, by: Actor, at: datetime) -> None:
     """`create` or `delete customer purchase permissions`, as the log names it (R72)."""
-    after = {"category": permission.category.value, "on": permission.on}
+    after = {"permission": permission.category.value, "on": permission.on}
     audit.record(
         action, by=by, at=at, customer=customer.logged, seen_by=_told(customer), before={"on": not permission.on}, after=after, subject=permission.public_id
     )

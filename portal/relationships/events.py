@@ -5,7 +5,7 @@ from datetime import datetime
 
 from portal.core.access import Actor
 from portal.customers.models import Customer
-from portal.relationships.models import RelationshipRequest
+from portal.relationships.models import Partnership, RelationshipRequest
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,23 @@ class RelationshipEnded:
     customer: Customer
     by: Actor
     at: datetime
+
+
+@dataclass(frozen=True)
+class PartnershipEnded:
+    """A provider and a reseller no longer work together (R42). Everybody's rows are in scope."""
+
+    partnership: Partnership
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True)
+class PartnershipStays:
+    """What else does the end of a partnership leave, or take, on this side? Subscribers answer with sentences (R42)."""
+
+    provider: bool
+    other: str
 
 
 @dataclass(frozen=True)

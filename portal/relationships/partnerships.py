@@ -11,9 +11,11 @@ from portal.core import audit, tokens
 from portal.core.access import PORTAL, Actor, PartnerType, Permission, Side
 from portal.core.db import db
 from portal.core.errors import Forbidden, Refused
+from portal.core.events import emit
 from portal.core.places import market
 from portal.core.scope import EVERYTHING, scoped
 from portal.relationships import mails, queries
+from portal.relationships.events import PartnershipEnded
 from portal.relationships.models import Partnership, PartnershipState
 from portal.relationships.service import LINK_LASTS, REMIND_BEFORE, check_body
 from portal.relationships.states import PARTNERSHIP
@@ -160,6 +162,7 @@ def end(row: Partnership, *, reason: str, by: Actor, at: datetime) -> None:
         PARTNERSHIP.apply(row, "end", by=by, at=at, seen_by=tuple(sides), details=details)
         db.session.flush()
         mails.partnership_ended(row, staying, by=by, at=at)
+        emit(PartnershipEnded(row, by, at))
 
 
 # --- what time brings

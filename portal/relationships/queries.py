@@ -335,6 +335,17 @@ def partnership_held(public_id: UUID, held: dict[str, int], actor: Actor | None,
         return row
 
 
+def sees(reseller_id: int | None, provider_id: int, customer_id: int | None) -> bool:
+    """Whether a reseller may see what of this provider's rows of this customer names it: both relations are active (R2, R41, R42)."""
+    if reseller_id is None:
+        return False
+    P = Partnership
+    partners = sa.select(P.id).where(P.partner_id == provider_id, P.reseller_id == reseller_id, P.state == PartnershipState.ACTIVE)
+    served = sa.exists().where(Customer.partner_id == reseller_id, Customer.customer_id == customer_id, Customer.state == RelationshipState.ACTIVE)
+    with scoped(EVERYTHING):
+        return db.session.scalar(partners.where(served).limit(1)) is not None
+
+
 # --- shared customers (R41)
 
 
@@ -385,15 +396,31 @@ def staying(row: Partnership, organization_id: int) -> Staying:
 
 
 def providers_sharing(customer: Customer) -> list[Any]:
-    """For a reseller: its providers whose record of this customer names it; nothing else of those records."""
-    P, other = Partnership, aliased(Customer)
-    statement = (
-        sa.select(P.public_id, Organization.name)
-        .join(Organization, Organization.id == P.partner_id)
-        .join(other, sa.and_(other.partner_id == P.partner_id, other.customer_id == customer.customer_id, other.reseller_id == P.reseller_id))
-        .where(P.reseller_id == customer.partner_id, P.state == PartnershipState.ACTIVE, other.state == RelationshipState.ACTIVE)
-        .order_by(Organization.name)
-        .limit(20)
-    )
+    """For a reseller: its providers whose record of this customer names it, and where their agreement with it stands; nothing else of those records."""
     with scoped(EVERYTHING):
-        return list(db.session.execute(statement))
+        return sharing(db.session.execute(with_sharing(sa.select(Customer.id).where(Customer.id == customer.id))))
+
+
+def with_sharing(statement: sa.Select) -> sa.Select:
+    """A statement on a reseller's own record of a customer, with what `sharing` reads of its rows."""
+    P, other, provider = aliased(Partnership), aliased(Customer), aliased(Organization)
+    named = sa.and_(
+        other.partner_id == P.partner_id,
+        other.customer_id == Customer.customer_id,
+        other.reseller_id == Customer.partner_id,
+        other.state == RelationshipState.ACTIVE,
+    )
+    told = (P.public_id.label("partnership_id"), P.partner_id.label("provider_id"), provider.name.label("provider"), provider.public_id.label("provider_key"))
+    return (
+        statement.add_columns(*told, other.agreement.label("provider_agreement"))
+        .outerjoin(P, sa.and_(P.reseller_id == Customer.partner_id, P.state == PartnershipState.ACTIVE))
+        .outerjoin(other, named)
+        .outerjoin(provider, provider.id == other.partner_id)
+        .order_by(provider.name)
+        .limit(MOST_PARTNERS)
+    )
+
+
+def sharing(rows: Iterable[Any]) -> list[Any]:
+    """Of the reseller's providers those that share the customer."""
+    return [row for row in rows if row.provider_key is not None]

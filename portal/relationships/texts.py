@@ -8,8 +8,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext, ngettext
 
+from portal.core.events import ask
 from portal.core.i18n import show_number, speaking
 from portal.core.lists import COUNTED_UP_TO
+from portal.relationships.events import PartnershipStays
 from portal.relationships.models import AdminRole, DelegationState, Partnership, PartnershipState, RelationshipRequest, RequestPurpose, RequestState
 from portal.relationships.queries import Staying
 
@@ -142,7 +144,7 @@ def what_stays(staying: Staying, *, provider: bool, other: str) -> list[str]:
                 other=other,
             )
         )
-    return lines
+    return lines + ask(PartnershipStays(provider, other))
 
 
 def finished(request: RelationshipRequest) -> str:

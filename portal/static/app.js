@@ -41,9 +41,10 @@
     if (!target.isConnected) return;
     if (target === document.body) return arrive();
     const errors = target.matches('.errors') ? target : one('.errors', target);
+    // What refreshes itself while somebody reads ([data-quiet]) takes no focus.
     const lost = !document.activeElement || document.activeElement === document.body;
     if (errors) focus(errors);
-    else if (lost && !one('dialog[open]')) focus(target.matches('[data-focus]') ? target : one('[data-focus]', target) || target);
+    else if (lost && !one('dialog[open]') && !target.matches('[data-quiet]')) focus(target.matches('[data-focus]') ? target : one('[data-focus]', target) || target);
     announce(one('[data-announce]', target)?.textContent.trim());
   }
 

@@ -194,17 +194,22 @@ def prices_on(offer_ids: Iterable[int], currency: str, day: date) -> dict[int, M
 
 def in_force(offer_ids: Iterable[int], currency: str, day: date) -> Sequence[Any]:
     """offer_id, price_minor, cost_minor and from_on of what holds on this day."""
+    return db.session.execute(_IN_FORCE, {"offers": list(offer_ids), "currency": currency, "day": day}).all()
+
+
+def _in_force() -> sa.Select:
+    currency = OfferPrice.currency == sa.bindparam("currency", type_=sa.Unicode())
     holds = (
         sa.select(OfferPrice.offer_id, sa.func.max(OfferPrice.from_on).label("from_on"))
-        .where(OfferPrice.offer_id.in_(list(offer_ids)), OfferPrice.currency == currency, OfferPrice.from_on <= day)
+        .where(OfferPrice.offer_id.in_(sa.bindparam("offers", expanding=True)), currency, OfferPrice.from_on <= sa.bindparam("day", type_=sa.Date()))
         .group_by(OfferPrice.offer_id)
         .subquery()
     )
-    return db.session.execute(
-        sa.select(OfferPrice.offer_id, OfferPrice.price_minor, OfferPrice.cost_minor, OfferPrice.from_on).join(
-            holds, sa.and_(holds.c.offer_id == OfferPrice.offer_id, holds.c.from_on == OfferPrice.from_on, OfferPrice.currency == currency)
-        )
-    ).all()
+    same = sa.and_(holds.c.offer_id == OfferPrice.offer_id, holds.c.from_on == OfferPrice.from_on, currency)
+    return sa.select(OfferPrice.offer_id, OfferPrice.price_minor, OfferPrice.cost_minor, OfferPrice.from_on).join(holds, same)
+
+
+_IN_FORCE = _in_force()  # built once: every page with prices asks it
 
 
 def price_then(currency: Any, day: Any) -> sa.ScalarSelect[int]:
@@ -219,8 +224,13 @@ _LIVE = sa.select(Subscription.id, Subscription.offer_id, Subscription.state, Su
 )
 
 
-def standing(customer: Customer, cloud: Cloud) -> Standing:
-    live = db.session.execute(_LIVE, {"customer": customer.customer_id}).all()
+_LIVE_NAMING = _LIVE.where(Subscription.reseller_id == sa.bindparam("reseller", type_=Key))
+
+
+def standing(customer: Customer, cloud: Cloud, *, reseller_id: int | None = None) -> Standing:
+    """Where it stands with the partner in scope; for a reseller as far as subscriptions name that one: of others it knows nothing (R41)."""
+    known = {"customer": customer.customer_id} | ({} if reseller_id is None else {"reseller": reseller_id})
+    live = db.session.execute(_LIVE if reseller_id is None else _LIVE_NAMING, known).all()
     live = sorted(live, key=lambda row: row.id)  # here, since in SQL it would lure the planner to an index of all customers
     return replace(
         newcomer(customer.country, customer.segment, cloud),
@@ -286,7 +296,7 @@ def columns_of(entry: OfferEntry, base_id: int | None) -> dict[str, Any]:
         "publisher": entry.publisher,
         "name": entry.name,
         "name_key": name_key(entry.name),
-        "search_text": searchable(entry.name, entry.publisher, entry.sku, entry.category),
+        "search_text": searchable(entry.name, entry.publisher, entry.sku, entry.category, entry.instance_type, entry.region),
         "description": entry.description,
         "category": entry.category,
         "segment": Segment(entry.segment) if entry.segment else None,

@@ -5,6 +5,8 @@ catalog, so no line reaches anybody else's (S25).
 """
 
 import contextlib
+import functools
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -166,13 +168,24 @@ class Plan:
         return {result: counted[result] for result in Result}
 
 
-def exported(row: Any) -> tuple[Any, ...]:
-    """A row of catalog_queries.export() as the columns of the file."""
-    reason = row.withdrawn_reason if row.withdrawn else ""
-    price: tuple[Any, ...] = ("", "", "", "")
-    if row.currency is not None:
+def exporting() -> Callable[[Any], tuple[Any, ...]]:
+    """Turns a row of catalog_queries.export() into the columns of the file; an offer is put into words once for all of its prices, which follow each other."""
+    sku, offer = None, ()
+
+    def exported(row: Any) -> tuple[Any, ...]:
+        nonlocal sku, offer
+        if row.sku != sku:
+            sku, offer = row.sku, _cells_of(row)
+        if row.currency is None:
+            return (*offer, "", "", "", "")
         cost = Money(row.cost_minor, row.currency).amount if row.cost_minor is not None else ""
-        price = (row.currency, Money(row.price_minor, row.currency).amount, cost, row.from_on)
+        return (*offer, row.currency, Money(row.price_minor, row.currency).amount, cost, row.from_on)
+
+    return exported
+
+
+def _cells_of(row: Any) -> tuple[Any, ...]:
+    reason = row.withdrawn_reason if row.withdrawn else ""
     texts = (row.sku, row.publisher, row.name, row.description, row.category)
     return (
         *map(sheets.marked, texts),
@@ -185,11 +198,15 @@ def exported(row: Any) -> tuple[Any, ...]:
         "yes" if row.one_per_customer else "no",
         row.trial_days,
         sheets.marked(row.base_sku or ""),
-        ", ".join(row.clouds),
-        ", ".join(row.markets),
+        _together(row.clouds),
+        _together(row.markets),
         *map(sheets.marked, (row.instance_type or "", row.region or "", reason)),
-        *price,
     )
+
+
+@functools.lru_cache(maxsize=1000)
+def _together(codes: str) -> str:
+    return ", ".join(json.loads(codes))
 
 
 # --- the upload
@@ -473,7 +490,7 @@ def _read(readers: _Readers, key: str, cells: dict[str, Any], line: Line) -> Any
 def _readers() -> _Readers:
     """How each column is read, with its messages in the reader's language."""
     texts = {key: _text(LENGTHS[key], needed=key in (*_NEEDED, "sku"), multiline=key == "description") for key in _TEXTS}
-    return {
+    readers: _Readers = {
         **texts,
         "segment": _one_of(SEGMENT_NAMES, needed=False),
         "billing": _one_of(BILLING_NAMES),
@@ -489,6 +506,8 @@ def _readers() -> _Readers:
         "currency": _currency,
         "from_on": _day,
     }
+    # Line after line says the same in most of its cells. A number is no truth value, so cells are told apart by type.
+    return {key: functools.lru_cache(maxsize=1000, typed=True)(reader) for key, reader in readers.items()}
 
 
 _TEXTS = ("sku", "publisher", "name", "description", "category", "instance_type", "region", "withdrawn_reason")

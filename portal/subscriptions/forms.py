@@ -27,6 +27,18 @@ class NicknameForm(forms.Form):
     version = forms.version_field()
 
 
+class ResellerForm(forms.Form):
+    reseller = forms.select(_l("Reseller"), list, required=False, default="")
+
+
+class ContactForm(forms.Form):
+    contact = forms.select(_l("Support contact"), list, required=False, default="")
+
+
+class DecliningForm(forms.Form):
+    reason = forms.text(_l("Reason"), length=1000, multiline=True, hint=_l("The reseller reads it."))
+
+
 class OwnerForm(forms.Form):
     user = forms.select(_l("Owner"), list)
 

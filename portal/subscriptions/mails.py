@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.core import outbox
-from portal.core.access import Role
+from portal.core.access import PARTNER_ROLES, POLICY, Actor, Permission, Role
 from portal.core.db import db
-from portal.customers.models import Customer
+from portal.core.scope import Scope, scoped
+from portal.customers.models import Customer, RelationshipState
 from portal.subscriptions.models import Order, Subscription, SubscriptionState
 
 MOST = 20  # people told
@@ -25,7 +26,7 @@ def turning(row: Subscription, *, at: datetime) -> None:
     context = {"suspended": suspended, "trial": row.trial_ends_on is not None, "renews": row.auto_renew, "day": row.turns_on}
     for user in _sellers(row):
         _post(row, "turning", user, at, customer=customer.name, customer_id=customer.public_id, **context)
-    if suspended:
+    if suspended and customer.state is not RelationshipState.PENDING:
         for user in _customer_admins(row):
             _post(row, "expiring_customer", user, at, partner=_partner(row), day=row.turns_on)
 
@@ -38,8 +39,34 @@ def ended(row: Subscription, add_ons: Iterable[Subscription], *, at: datetime) -
     context = {"expired": row.state is SubscriptionState.EXPIRED, "add_ons": [add_on.shown_name for add_on in add_ons]}
     for user in _sellers(row):
         _post(row, "ended", user, at, customer=customer.name, customer_id=customer.public_id, **context)
-    for user in _customer_admins(row):
+    for user in _customer_admins(row) if customer.state is not RelationshipState.PENDING else ():
         _post(row, "ended_customer", user, at, partner=_partner(row), **context)
+
+
+def named(as_what: str, row: Subscription, reseller: Organization, *, by: Actor, at: datetime) -> None:
+    """To the reseller's global admins: it is the "reseller" or the "support_contact" now, or the reseller no more ("no_reseller").
+
+    The customer and what it has are named only if the reseller serves it too (R2).
+    """
+    with scoped(Scope(partner_id=reseller.id)):
+        statement = sa.select(Customer).where(Customer.customer_id == row.customer_id, Customer.state == RelationshipState.ACTIVE)
+        own = db.session.scalar(statement)
+    for user in admins(reseller.id, Role.GLOBAL_ADMIN):
+        outbox.post(
+            "subscriptions/named",
+            to=user.email,
+            organization_id=user.organization_id,
+            at=at,
+            in_language=user.language,
+            reply_to=(by.name, by.email),
+            name=user.name,
+            as_what=as_what,
+            person=by.name,
+            provider=by.organization_name,
+            customer=own.name if own else "",
+            subscription=row.shown_name if own else "",
+            url=f"/customers/{own.public_id}/subscriptions/{row.public_id}" if own and as_what == "reseller" else "",
+        )
 
 
 def _post(row: Subscription, kind: str, user: User, at: datetime, **context: Any) -> None:
@@ -67,6 +94,13 @@ def _sellers(row: Subscription) -> list[User]:
 def _customer_admins(row: Subscription) -> list[User]:
     assert row.customer_id is not None
     return admins(row.customer_id, Role.CUSTOMER_ADMIN)
+
+
+def orderers(partner_id: int) -> list[User]:
+    """Everybody of a partner who may order."""
+    may = sa.select(UserRole.user_id).where(UserRole.role.in_([role for role in PARTNER_ROLES if Permission.SUBSCRIPTION_ORDER in POLICY[role]]))
+    active = sa.select(User).where(User.organization_id == partner_id, User.state == UserState.ACTIVE, User.id.in_(may))
+    return list(db.session.scalars(active.order_by(User.id).limit(MOST)))
 
 
 def admins(organization_id: int, role: Role) -> list[User]:

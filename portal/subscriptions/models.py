@@ -41,6 +41,7 @@ class OrderState(StrEnum):
     REQUESTED = "requested"
     PLACED = "placed"
     DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
 
 
 class SubscriptionState(StrEnum):
@@ -57,6 +58,22 @@ class ReservationState(StrEnum):
     EXCHANGED = "exchanged"
 
 
+class RequestKind(StrEnum):
+    """What a customer asks its partner to do with a reservation (R74)."""
+
+    EXCHANGE = "exchange"
+    CANCEL = "cancel"
+    RENEW = "renew"
+    RESCOPE = "rescope"
+
+
+class AskedState(StrEnum):
+    OPEN = "open"
+    DONE = "done"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
 class ChargeKind(StrEnum):
     """Why something is charged or, with a negative amount, credited."""
 
@@ -65,6 +82,12 @@ class ChargeKind(StrEnum):
     CREDIT = "credit"
     RESERVATION = "reservation"
     REFUND = "refund"
+
+
+def _only_where(column: str) -> dict[str, Any]:
+    """An index of the few rows that have a value there: where most have none, a planner takes it for no narrow choice."""
+    given = sa.text(f"{column} IS NOT NULL")
+    return {"sqlite_where": given, "postgresql_where": given}
 
 
 class Offer(Owned, Public, Versioned, Base):
@@ -77,6 +100,8 @@ class Offer(Owned, Public, Versioned, Base):
         sa.Index("ix_offer_publisher", "partner_id", "withdrawn", "publisher", "name_key", "id"),
         sa.Index("ix_offer_category", "partner_id", "withdrawn", "category", "name_key", "id"),
         sa.Index("ix_offer_add_on_of", "add_on_of_id"),
+        sa.Index("ix_offer_reservation", "partner_id", "withdrawn", "name_key", "id", "search_text", **_only_where("instance_type")),
+        sa.Index("ix_offer_region", "partner_id", "withdrawn", "region", "name_key", "id", **_only_where("instance_type")),
         sa.CheckConstraint("minimum >= 1 AND maximum >= minimum", name="quantities"),
         sa.CheckConstraint("trial_days >= 0", name="trial_days"),
     )
@@ -201,12 +226,6 @@ class OrderLine(Shared, Resold, Base):
     reservation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("reservation.id"))
 
 
-def _only_where(column: str) -> dict[str, Any]:
-    """An index of the few rows that have a value there: where most have none, a planner takes it for no narrow choice."""
-    given = sa.text(f"{column} IS NOT NULL")
-    return {"sqlite_where": given, "postgresql_where": given}
-
-
 class Subscription(Shared, Resold, Public, Versioned, Base):
     """Licences or usage that a customer has from a partner (R82-R85).
 
@@ -224,6 +243,7 @@ class Subscription(Shared, Resold, Public, Versioned, Base):
         sa.Index("ix_subscription_trial", "partner_id", "state", "trial_ends_on", "id", **_only_where("trial_ends_on")),
         sa.Index("ix_subscription_mine", "customer_id", "id"),
         sa.Index("ix_subscription_reseller", "reseller_id", "customer_id", "id"),
+        sa.Index("ix_subscription_resold", "reseller_id", "id", **_only_where("reseller_id")),
         sa.Index("ix_subscription_base", "base_id", "partner_id", **_only_where("base_id")),
         sa.Index("ix_subscription_due", "state", "due_on"),
         sa.Index("ix_subscription_remind", "remind_on"),
@@ -290,12 +310,18 @@ class SubscriptionOwner(Shared, Base):
 
 
 class Reservation(Shared, Resold, Public, Versioned, Base):
-    """Capacity paid for ahead: an instance type in a region for a term (R73)."""
+    """Capacity paid for ahead: an instance type in a region for a term (R73). It replaces one that was exchanged, or goes on where another ends.
+
+    `renewed` tells that another one, bought already, goes on where this one ends.
+    """
 
     __tablename__ = "reservation"
     __table_args__ = (
+        sa.Index("ix_reservation_newest", "partner_id", "id"),
+        sa.Index("ix_reservation_state", "partner_id", "state", "id"),
         sa.Index("ix_reservation_customer", "partner_id", "customer_id", "id"),
         sa.Index("ix_reservation_mine", "customer_id", "id"),
+        sa.Index("ix_reservation_replaces", "replaces_id"),
         sa.Index("ix_reservation_ends", "state", "ends_on"),
         sa.Index("ix_reservation_coming", "partner_id", "state", "ends_on", "id"),
         sa.CheckConstraint("quantity >= 1", name="quantity"),
@@ -307,6 +333,7 @@ class Reservation(Shared, Resold, Public, Versioned, Base):
     subscription_id: Mapped[int | None] = mapped_column(sa.ForeignKey("subscription.id"))  # that it is scoped to
     replaces_id: Mapped[int | None] = mapped_column(sa.ForeignKey("reservation.id"))
     name: Mapped[str] = mapped_column(sa.Unicode(200))
+    search_text: Mapped[str] = mapped_column(sort_key(1200), default="")
     instance_type: Mapped[str] = mapped_column(sa.Unicode(100))
     region: Mapped[str] = mapped_column(sa.Unicode(100))
     term_months: Mapped[int]
@@ -318,6 +345,7 @@ class Reservation(Shared, Resold, Public, Versioned, Base):
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     used: Mapped[bool] = mapped_column(default=False)
+    renewed: Mapped[bool] = mapped_column(default=False)
     bought_side: Mapped[Side] = mapped_column(choice(Side))
     bought_by: Mapped[str] = mapped_column(sa.Unicode(120))
 
@@ -326,8 +354,42 @@ class Reservation(Shared, Resold, Public, Versioned, Base):
         return Money(self.paid_minor, self.currency)
 
     @property
+    def ended_on(self) -> date:
+        """The end of its term, or the day on which it was cancelled or exchanged before."""
+        given_back = self.state in (ReservationState.CANCELLED, ReservationState.EXCHANGED)
+        return self.state_at.date() if given_back else self.ends_on
+
+    @property
+    def refund(self) -> Money | None:
+        """What was given back, when it was cancelled or exchanged."""
+        return Money(self.refund_minor, self.currency) if self.refund_minor is not None else None
+
+    @property
     def term(self) -> Period:
         return Period(self.starts_on, self.ends_on)
+
+
+class ReservationRequest(Shared, Public, Versioned, Base):
+    """What a customer asks its partner to do with a reservation, and the answer; one open at a time (R74)."""
+
+    __tablename__ = "reservation_request"
+    __table_args__ = (
+        sa.Index("ix_reservation_request_state", "partner_id", "state", "id"),
+        sa.Index("ix_reservation_request_reservation", "reservation_id", "id"),
+        sa.Index(
+            "uq_reservation_request_open", "reservation_id", unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
+        ),
+    )
+    reservation_id: Mapped[int] = mapped_column(sa.ForeignKey("reservation.id"))
+    state: Mapped[AskedState] = mapped_column(choice(AskedState), default=AskedState.OPEN)
+    state_at: Mapped[datetime]
+    kind: Mapped[RequestKind] = mapped_column(choice(RequestKind))
+    message: Mapped[str] = mapped_column(sa.Unicode(2000))
+    author_id: Mapped[int | None] = mapped_column(sa.ForeignKey("user.id"))
+    author_name: Mapped[str] = mapped_column(sa.Unicode(120))
+    asked_at: Mapped[datetime]
+    answer: Mapped[str] = mapped_column(sa.Unicode(1000), default="")
+    answered_by: Mapped[str] = mapped_column(sa.Unicode(120), default="")
 
 
 class Charge(Shared, Resold, Base):

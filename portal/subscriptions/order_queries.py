@@ -36,9 +36,13 @@ COLUMNS = (
     Order.total_minor,
     _first_line.label("first_line"),
     _lines.label("lines"),
+    sa.select(Organization.name).where(Organization.id == Order.reseller_id).correlate(Order).scalar_subquery().label("reseller"),
 )
 NEWEST = Sort(Order.id, Order.id, descending=True)
+# What a customer hears of: what is placed, by a partner that it has, or had, a relationship with (R2).
+_MINE = (Order.state == OrderState.PLACED, subscriptions.of_a_partner(Order))
 FILTERS: dict[str, Any] = {"state": list(OrderState), "side": list(Side)}
+MY_FILTERS: dict[str, Any] = {"side": list(Side)}
 _KINDS: dict[str, Any] = {"state": OrderState, "side": Side}
 
 # What can be chosen. `show` says for whom: "others" are the offers that this customer can never have.
@@ -149,8 +153,7 @@ def shop(query: ListQuery, lines: dict[str, int], standing: Standing, *, today: 
     kinds: dict[str, Any] = {"billing": Billing, "segment": Segment}
     values = {name: kinds.get(name, str)(value) for name, value in query.filters.items() if name != "show"}
     values |= search.parameters(query.words) | lists.place(query, BY_NAME)
-    values |= {"currency": standing.currency, "day": today, "theirs": standing.segment}
-    values |= {"cloud": f'%"{standing.cloud.value}"%', "market": f'%"{standing.market}"%'}
+    values |= {"currency": standing.currency, "day": today} | open_values(standing)
     rows = db.session.execute(statement, values).all()
     whole = len(rows) if len(rows) <= OFFERS_A_PAGE and query.way == "first" else None
     page = lists.paged(rows, query, lambda row: (row.name_key, row.id), whole, OFFERS_A_PAGE)
@@ -160,12 +163,7 @@ def shop(query: ListQuery, lines: dict[str, int], standing: Standing, *, today: 
 @functools.cache
 def _offers(filters: tuple[str, ...], words: int, way: str) -> sa.Select:
     """Built once for each shape of a query."""
-    clouds, markets = sa.cast(Offer.clouds, sa.Unicode), sa.cast(Offer.markets, sa.Unicode)
-    theirs = sa.and_(
-        sa.or_(clouds == "[]", clouds.like(sa.bindparam("cloud"))),
-        sa.or_(markets == "[]", markets.like(sa.bindparam("market"))),
-        sa.or_(Offer.segment.is_(None), Offer.segment == sa.bindparam("theirs", type_=Offer.segment.type)),
-    )
+    theirs = open_to_them()
     statement = sa.select(*OFFER_COLUMNS).where(*search.containing(Offer.search_text, words))
     if "show" in filters:
         statement = statement.where(sa.or_(Offer.withdrawn.is_(True), sa.not_(theirs)))
@@ -176,6 +174,20 @@ def _offers(filters: tuple[str, ...], words: int, way: str) -> sa.Select:
             column = getattr(Offer, name)
             statement = statement.where(column == sa.bindparam(name, type_=column.type))
     return lists.keyset(statement, way, BY_NAME, limit=OFFERS_A_PAGE + 1)
+
+
+def open_to_them() -> sa.ColumnElement[bool]:
+    """Offers that a customer of this standing could ever have; `open_values` gives the parameters."""
+    clouds, markets = sa.cast(Offer.clouds, sa.Unicode), sa.cast(Offer.markets, sa.Unicode)
+    return sa.and_(
+        sa.or_(clouds == "[]", clouds.like(sa.bindparam("cloud"))),
+        sa.or_(markets == "[]", markets.like(sa.bindparam("market"))),
+        sa.or_(Offer.segment.is_(None), Offer.segment == sa.bindparam("theirs", type_=Offer.segment.type)),
+    )
+
+
+def open_values(standing: Standing) -> dict[str, Any]:
+    return {"theirs": standing.segment, "cloud": f'%"{standing.cloud.value}"%', "market": f'%"{standing.market}"%'}
 
 
 # --- orders
@@ -200,12 +212,18 @@ def of_customer(customer: Customer, query: ListQuery) -> Page:
 
 def of_my_partners(query: ListQuery) -> Page:
     """One page of a customer's own, whoever sold."""
-    return _listed(sa.select(*COLUMNS, Organization.name.label("partner")).join(Organization, Organization.id == Order.partner_id), query)
+    return _listed(sa.select(*COLUMNS, Organization.name.label("partner")).join(Organization, Organization.id == Order.partner_id).where(*_MINE), query)
+
+
+def waiting() -> int:
+    """How many orders of resellers wait for the provider in scope."""
+    return lists.count(sa.select(Order.id).where(Order.state == OrderState.REQUESTED))
 
 
 def shown(customer_id: UUID, public_id: UUID) -> Any:
     """An order with its customer; NotFound where the customer has none such, or waits for its consent (R19)."""
-    record = sa.select(Order, Customer).join(Customer, sa.and_(Customer.customer_id == Order.customer_id, Customer.partner_id == Order.partner_id))
+    record = sa.select(Order, Customer, Organization.name.label("reseller")).outerjoin(Organization, Organization.id == Order.reseller_id)
+    record = record.join(Customer, sa.and_(Customer.customer_id == Order.customer_id, Customer.partner_id == Order.partner_id))
     row = db.session.execute(
         record.where(Order.public_id == public_id, Customer.public_id == customer_id, Customer.state != RelationshipState.PENDING)
     ).one_or_none()
@@ -217,7 +235,7 @@ def shown(customer_id: UUID, public_id: UUID) -> Any:
 def of_mine(public_id: UUID) -> Any:
     """One of a customer's own, with its partner's name."""
     partner = sa.select(Order, Organization.name.label("partner")).join(Organization, Organization.id == Order.partner_id)
-    row = db.session.execute(partner.where(Order.public_id == public_id)).one_or_none()
+    row = db.session.execute(partner.where(Order.public_id == public_id, *_MINE)).one_or_none()
     if row is None:
         raise NotFound(public_id)
     return row
@@ -243,6 +261,16 @@ def lines(order: Order) -> list[Any]:
         .where(L.order_id == order.id)
     )
     return list(db.session.execute(statement.order_by(L.id)))
+
+
+def asked_lines(order: Order) -> list[Any]:
+    """The same of an order that is not placed, read by the seller."""
+    none = (sa.null().label("subscription_id"), sa.null().label("reservation_id"))
+    statement = sa.select(
+        OrderLine.name, OrderLine.quantity, OrderLine.unit_minor, OrderLine.today_minor, Offer.billing, Offer.cycle, Offer.instance_type, *none
+    )
+    statement = statement.join(Offer, Offer.id == OrderLine.offer_id).where(OrderLine.order_id == order.id)
+    return list(db.session.execute(statement.order_by(OrderLine.id)))
 
 
 def _listed(statement: sa.Select, query: ListQuery) -> Page:

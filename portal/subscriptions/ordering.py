@@ -1,7 +1,7 @@
 """Carts and orders: a preview, then all of it once or nothing (R17, R81)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,8 @@ from portal.core.db import attempt, db, find
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.money import MOST, Money, currency_of
 from portal.customers.models import Customer, RelationshipState
+from portal.customers.service import searchable
+from portal.relationships import queries as partnerships
 from portal.subscriptions import catalog, mails_orders, service, terms, texts_orders
 from portal.subscriptions.catalog import Standing, Unavailable
 from portal.subscriptions.models import (
@@ -36,7 +38,6 @@ from portal.subscriptions.models import (
     Subscription,
     SubscriptionState,
 )
-from portal.subscriptions.states import ORDER
 from portal.subscriptions.terms import Period
 from portal.subscriptions.texts_catalog import UNAVAILABLE
 
@@ -57,6 +58,7 @@ class Quote:
     reason: Unavailable | None = None
     out_of_range: bool = False
     trial_ends_on: date | None = None
+    listed: Money | None = None  # the catalog's price of one today, where another was agreed
 
     @property
     def can_be_ordered(self) -> bool:
@@ -76,6 +78,20 @@ class Totals:
     today: Money
     monthly: Money
     annual: Money
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What of a reservation its offer does not say: the subscription that alone it is for (else all share it), its first day (else today),
+    and the reservation that it replaces or renews."""
+
+    subscription_id: int | None = None
+    starts_on: date | None = None
+    replaces_id: int | None = None
+
+    @property
+    def scope(self) -> ReservationScope:
+        return ReservationScope.SHARED if self.subscription_id is None else ReservationScope.SINGLE
 
 
 class CannotBeOrdered(Refused):
@@ -172,18 +188,20 @@ def quotes(lines: Mapping[str, int], customer: Customer, *, cloud: Any, today: d
     return quotes_for(lines, catalog.standing(customer, cloud), today=today)
 
 
-def quotes_for(lines: Mapping[str, int], standing: Standing, *, today: date) -> list[Quote]:
-    """The same for whoever stands so: bases before add-ons, then by name."""
+def quotes_for(lines: Mapping[str, int], standing: Standing, *, today: date, agreed: Mapping[UUID, Money] | None = None) -> list[Quote]:
+    """The same for whoever stands so: bases before add-ons, then by name. `agreed` are prices by offer that hold instead of today's."""
     if not lines:
         return []
     wanted = {UUID(key): number for key, number in lines.items()}
     statement = sa.select(Offer, catalog.price_then(standing.currency, today)).where(Offer.public_id.in_(wanted))
     rows = db.session.execute(statement.order_by(Offer.add_on_of_id.is_not(None), Offer.name_key, Offer.id)).all()
-    with_it = bases_among(offer for offer, _price in rows)
-    return [
-        _quote(offer, wanted[offer.public_id], Money(price, standing.currency) if price is not None else None, standing, with_it, today)
-        for offer, price in rows
-    ]
+    with_it, quoted = bases_among(offer for offer, _price in rows), []
+    for offer, minor in rows:
+        listed = Money(minor, standing.currency) if minor is not None else None
+        unit = (agreed or {}).get(offer.public_id, listed)
+        quote = _quote(offer, wanted[offer.public_id], unit, standing, with_it, today)
+        quoted.append(quote if unit == listed else replace(quote, listed=listed))
+    return quoted
 
 
 def bases_among(offers: Iterable[Offer]) -> dict[int, Offer]:
@@ -267,31 +285,43 @@ def order(cart: Cart, customer: Customer, *, cloud: Any, by: Actor, at: datetime
         return known
     check(customer)
     lines = quotes(cart.lines, customer, cloud=cloud, today=at.date())
-    if reviewed is not None and lines and sorted(reviewed) != sorted(line.seal for line in lines):
-        raise Overtaken(_("Something has changed since you reviewed this, so nothing was ordered. Look at it as it is now, then order it."))
+    if reviewed is not None:
+        check_reviewed(lines, reviewed)
     made = place(cart.public_id, lines, customer, side=Side.PARTNER, by=by, at=at)
     cart.ordered_at = at
     return made
 
 
-def order_by_key(key: UUID) -> Order | None:
-    return db.session.scalar(sa.select(Order).where(Order.key == key))
+def check_reviewed(lines: Sequence[Quote], reviewed: Sequence[str]) -> None:
+    """Overtaken when the seals that came back with a form are not those of the present lines."""
+    if lines and sorted(reviewed) != sorted(line.seal for line in lines):
+        raise Overtaken(_("Something has changed since you reviewed this, so nothing was ordered. Look at it as it is now, then order it."))
 
 
-def place(
-    key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by: Actor, at: datetime, scopes: Mapping[int, ReservationScope] | None = None
-) -> Order:
-    """Order these lines for this customer of the partner in scope; CannotBeOrdered says why not, and nothing has happened then."""
-    check(customer)
+def check_lines(lines: Sequence[Quote]) -> None:
+    """CannotBeOrdered when there are none, or some cannot be had."""
     if not lines:
         raise CannotBeOrdered(_("There is nothing in the cart."))
     bad = [line for line in lines if not line.can_be_ordered]
     if bad:
         names = ", ".join(line.offer.name for line in bad)
         raise CannotBeOrdered(_("This cannot be ordered as it stands: %(names)s. The lines say why; nothing was ordered.", names=names))
+
+
+def order_by_key(key: UUID) -> Order | None:
+    return db.session.scalar(sa.select(Order).where(Order.key == key))
+
+
+def place(key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by: Actor, at: datetime, holdings: Mapping[int, Holding] | None = None) -> Order:
+    """Order these lines for this customer of the partner in scope; CannotBeOrdered says why not, and nothing has happened then.
+
+    `holdings` says more of reservations, by their offer.
+    """
+    check(customer)
+    check_lines(lines)
     try:
         with attempt():
-            return _place(key, lines, customer, side=side, by=by, at=at, scopes=scopes or {})
+            return _place(key, lines, customer, side=side, by=by, at=at, holdings=holdings or {})
     except sa.exc.IntegrityError:
         known = order_by_key(key)  # the same order, a moment ago
         if known is None:
@@ -299,17 +329,27 @@ def place(
         return known
 
 
-def _place(key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by: Actor, at: datetime, scopes: Mapping[int, ReservationScope]) -> Order:
-    currency = currency_of(customer.country)
+def _place(key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by: Actor, at: datetime, holdings: Mapping[int, Holding]) -> Order:
+    made = enter(key, OrderState.PLACED, customer, _reseller_of(customer), side=side, by=by, at=at)
+    begin(made, [(line_of(made, quote), quote) for quote in lines], customer, by=by, at=at, holdings=holdings)
+    concerned, told = concerns(customer, made.reseller_id)
+    audit.record("order.placed", by=by, at=at, customer=concerned, seen_by=told, after=summary(made, lines), subject=made.public_id)
+    if side is Side.PARTNER:
+        mails_orders.placed(made, lines, totals(lines, made.currency), at=at)
+    return made
+
+
+def enter(key: UUID, state: OrderState, customer: Customer, reseller_id: int | None, *, side: Side, by: Actor, at: datetime) -> Order:
+    """An order without lines yet."""
     made = Order(
         partner_id=customer.partner_id,
         customer_id=customer.customer_id,
-        reseller_id=customer.reseller_id,
+        reseller_id=reseller_id,
         key=key,
-        state=OrderState.PLACED,
+        state=state,
         state_at=at,
         side=side,
-        currency=currency,
+        currency=currency_of(customer.country),
         total_minor=0,
         ordered_at=at,
         author_id=by.user_id,
@@ -317,34 +357,36 @@ def _place(key: UUID, lines: list[Quote], customer: Customer, *, side: Side, by:
     )
     db.session.add(made)
     db.session.flush()
-    _fill(made, lines, customer, by=by, at=at, scopes=scopes)
-    told = (customer.partner_id, customer.customer_id, customer.reseller_id)
-    summary = {"lines": [f"{line.quantity} × {line.offer.name}" for line in lines], "total": str(made.total.amount), "currency": currency}
-    audit.record("order.placed", by=by, at=at, customer=customer.logged, seen_by=told, after=summary, subject=made.public_id)
-    if side is Side.PARTNER:
-        mails_orders.placed(made, lines, totals(lines, currency), at=at)
     return made
 
 
-def _fill(made: Order, lines: list[Quote], customer: Customer, *, by: Actor, at: datetime, scopes: Mapping[int, ReservationScope]) -> None:
-    """Bases first, so that add-ons of the same order find theirs."""
+def line_of(made: Order, quote: Quote) -> OrderLine:
+    """A line as it was quoted; nothing has begun by it yet."""
+    assert quote.unit is not None and quote.today is not None
+    return OrderLine(
+        partner_id=made.partner_id,
+        customer_id=made.customer_id,
+        reseller_id=made.reseller_id,
+        order_id=made.id,
+        offer_id=quote.offer.id,
+        name=quote.offer.name,
+        quantity=quote.quantity,
+        unit_minor=quote.unit.minor,
+        today_minor=quote.today.minor,
+    )
+
+
+def begin(
+    made: Order, lines: Sequence[tuple[OrderLine, Quote]], customer: Customer, *, by: Actor, at: datetime, holdings: Mapping[int, Holding] | None = None
+) -> None:
+    """What each line orders begins. Bases first, so that add-ons of the same order find theirs."""
     begun: dict[int, Subscription] = {}
-    for line in lines:
+    made.total_minor = 0
+    for row, line in lines:
         assert line.unit is not None
-        row = OrderLine(
-            partner_id=made.partner_id,
-            customer_id=made.customer_id,
-            reseller_id=made.reseller_id,
-            order_id=made.id,
-            offer_id=line.offer.id,
-            name=line.offer.name,
-            quantity=line.quantity,
-            unit_minor=line.unit.minor,
-        )
         if line.offer.is_reservation:
-            row.scope = scopes.get(line.offer.id, ReservationScope.SHARED)
-            reservation = reserve(line.offer, line.quantity, line.unit, row.scope, order=made, by=by, at=at)
-            row.reservation_id, row.today_minor = reservation.id, reservation.paid_minor
+            reservation = _reserve(line, (holdings or {}).get(line.offer.id, Holding()), customer, order=made, by=by, at=at)
+            row.scope, row.reservation_id, row.today_minor = reservation.scope, reservation.id, reservation.paid_minor
         else:
             base = begun.get(line.offer.add_on_of_id or 0) or _base_for(line.offer, customer)
             subscription, charged = service.begin(
@@ -358,11 +400,28 @@ def _fill(made: Order, lines: list[Quote], customer: Customer, *, by: Actor, at:
     db.session.flush()
 
 
-def reserve(
-    offer: Offer, quantity: int, unit: Money, scope: ReservationScope, *, order: Order, by: Actor, at: datetime, subscription_id: int | None = None
-) -> Reservation:
+def summary(made: Order, lines: Iterable[Quote]) -> dict[str, Any]:
+    """What the log tells of an order."""
+    return {"lines": [f"{line.quantity} × {line.offer.name}" for line in lines], "total": str(made.total.amount), "currency": made.currency}
+
+
+def concerns(customer: Customer, reseller_id: int | None) -> tuple[audit.Customer, tuple[int | None, ...]]:
+    """How the log names the customer, and who is told: also the reseller, as far as it may see what names it. It reads no billing name of others (R13, R41)."""
+    if partnerships.sees(reseller_id, customer.partner_id, customer.customer_id):
+        return audit.Customer(customer.organization.id, customer.organization.name), (customer.partner_id, customer.customer_id, reseller_id)
+    return customer.logged, (customer.partner_id, customer.customer_id)
+
+
+def _reseller_of(customer: Customer) -> int | None:
+    """Whom the record names, while that partnership is active (R41, R42)."""
+    named = customer.reseller_id
+    return named if named is not None and partnerships.in_force(customer.partner_id, named) is not None else None
+
+
+def _reserve(line: Quote, holding: Holding, customer: Customer, *, order: Order, by: Actor, at: datetime) -> Reservation:
     """A reservation, paid for its whole term at once (R73)."""
-    today, paid = at.date(), unit.times(quantity)
+    assert line.unit is not None
+    offer, starts_on, paid = line.offer, holding.starts_on or at.date(), line.unit.times(line.quantity)
     reservation = Reservation(
         partner_id=order.partner_id,
         customer_id=order.customer_id,
@@ -371,17 +430,19 @@ def reserve(
         state_at=at,
         offer_id=offer.id,
         order_id=order.id,
-        subscription_id=subscription_id,
+        subscription_id=holding.subscription_id,
+        replaces_id=holding.replaces_id,
         name=offer.name,
+        search_text=reservation_words(customer.name, offer),
         instance_type=offer.instance_type or "",
         region=offer.region or "",
         term_months=offer.term_months,
-        scope=scope,
-        quantity=quantity,
+        scope=holding.scope,
+        quantity=line.quantity,
         paid_minor=paid.minor,
         currency=paid.currency,
-        starts_on=today,
-        ends_on=terms.add_months(today, offer.term_months),
+        starts_on=starts_on,
+        ends_on=terms.add_months(starts_on, offer.term_months),
         bought_side=order.side,
         bought_by=by.name,
     )
@@ -395,20 +456,22 @@ def reserve(
             kind=ChargeKind.RESERVATION,
             at=at,
             reservation_id=reservation.id,
-            quantity=quantity,
+            quantity=line.quantity,
             amount_minor=paid.minor,
             currency=paid.currency,
-            from_on=today,
+            from_on=starts_on,
             to_on=reservation.ends_on,
         )
     )
+    concerned, told = concerns(customer, order.reseller_id)
+    reserved = {"name": offer.name, "quantity": line.quantity}
+    audit.record("reservation.active", by=by, at=at, customer=concerned, seen_by=told, after=reserved, subject=reservation.public_id)
     return reservation
 
 
-def decline(made: Order, *, reason: str, by: Actor, at: datetime) -> None:
-    """The provider does not place what its reseller asked for."""
-    made.declined_reason = reason
-    ORDER.apply(made, "decline", by=by, at=at, seen_by=(made.partner_id, made.reseller_id), details={"reason": reason})
+def reservation_words(customer_name: str, reserved: Any) -> str:
+    """What lists of reservations are searched by; `reserved` is the reservation, or its offer."""
+    return searchable(customer_name, reserved.name, reserved.instance_type or "", reserved.region or "")
 
 
 def offer_of(public_id: UUID) -> Offer:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, lazyload
 
 from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.core import clock, lists, search
@@ -54,7 +54,7 @@ SORTS = {
     "name": Sort(S.name_key, S.id),
     "day": Sort(S.turns_on, S.id),
 }
-_POSITIONS: dict[str, Any] = {
+POSITIONS: dict[str, Any] = {
     "family": lambda row: (row.base_id or row.id, row.id),
     "name": lambda row: (row.name_key, row.id),
     "day": lambda row: (row.turns_on, row.id),
@@ -62,6 +62,12 @@ _POSITIONS: dict[str, Any] = {
 # The list over all customers: each view has the one order that its index serves.
 VIEWS = {"renewing": "day", "ending": "day", "trials": "trial"}
 EVERYWHERE: dict[str, Any] = {"state": STATES, **{view: ["1"] for view in VIEWS}}
+
+
+def of_a_partner(row: Any) -> sa.ColumnElement[bool]:
+    """On the customer's side: the partner's, unless the customer has not consented to that relationship yet (R2, R19)."""
+    record = sa.exists().where(Customer.partner_id == row.partner_id, Customer.customer_id == row.customer_id, Customer.state != RelationshipState.PENDING)
+    return record.correlate(row)
 
 
 # --- lists
@@ -75,7 +81,7 @@ def of_customer(customer: Customer, query: ListQuery) -> Page:
     total = lists.whole(rows, query)
     if total is None:
         total = db.session.scalar(lists.counting(_narrowed(sa.select(S.id), *shape)), values)
-    return lists.paged(rows, query, _POSITIONS[query.sort], total)
+    return lists.paged(rows, query, POSITIONS[query.sort], total)
 
 
 def everywhere(query: ListQuery) -> Page:
@@ -85,7 +91,7 @@ def everywhere(query: ListQuery) -> Page:
 
 def of_my_partners(query: ListQuery) -> Page:
     """One page of a customer's own, whoever sold them."""
-    statement = sa.select(*COLUMNS, Organization.name.label("partner")).join(Organization, Organization.id == S.partner_id)
+    statement = sa.select(*COLUMNS, Organization.name.label("partner")).join(Organization, Organization.id == S.partner_id).where(of_a_partner(S))
     if "state" in query.filters:
         statement = statement.where(S.state == SubscriptionState(query.filters["state"]))
     return lists.fetch(statement, query, Sort(S.id, S.id, descending=True), lambda row: (row.id, row.id))
@@ -162,7 +168,7 @@ _finder = Finder(
 
 
 def _shown_statement() -> sa.Select:
-    Base, Reseller, Contact = _Base, aliased(Organization), aliased(Organization)
+    Base = _Base
     return (
         sa.select(
             S,
@@ -175,21 +181,25 @@ def _shown_statement() -> sa.Select:
             Offer.sku,
             Order.public_id.label("order_public_id"),
             Order.author_name,
-            Reseller.name.label("reseller"),
-            Contact.name.label("support_contact"),
+            _named(S.reseller_id).label("reseller"),
+            _named(S.support_contact_id).label("support_contact"),
         )
         .join(Customer, sa.and_(Customer.customer_id == S.customer_id, Customer.partner_id == S.partner_id))
         .join(Offer, Offer.id == S.offer_id)
         .join(Order, Order.id == S.order_id)
         .outerjoin(Base, Base.id == S.base_id)
-        .outerjoin(Reseller, Reseller.id == S.reseller_id)
-        .outerjoin(Contact, Contact.id == S.support_contact_id)
         .where(
             S.public_id == sa.bindparam("subscription", type_=sa.Uuid()),
             Customer.public_id == sa.bindparam("customer", type_=sa.Uuid()),
             Customer.state != RelationshipState.PENDING,
         )
+        .options(lazyload(Customer.organization))
     )
+
+
+def _named(organization_id: Any) -> Any:
+    """An organization's name; apart from the joins, whose order costs a planner more than their rows."""
+    return sa.select(Organization.name).where(Organization.id == organization_id).correlate(S).scalar_subquery()
 
 
 def _people_statement() -> sa.Select:
@@ -231,7 +241,9 @@ def shown(customer_id: UUID, public_id: UUID) -> Any:
 def of_mine(public_id: UUID) -> Any:
     """One of a customer's own, with its partner's name."""
     row = db.session.execute(
-        sa.select(S, Organization.name.label("partner"), *COLUMNS[-1:]).join(Organization, Organization.id == S.partner_id).where(S.public_id == public_id)
+        sa.select(S, Organization.name.label("partner"), *COLUMNS[-1:])
+        .join(Organization, Organization.id == S.partner_id)
+        .where(S.public_id == public_id, of_a_partner(S))
     ).one_or_none()
     if row is None:
         raise NotFound(public_id)

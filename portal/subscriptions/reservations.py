@@ -1,5 +1,7 @@
-"""Reservations after they are bought: the partner cancels and exchanges them, time ends them (R73, R74)."""
+"""Reservations after they are bought: the partner cancels, exchanges, renews and re-scopes them, time ends them (R73, R74)."""
 
+import logging
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -7,18 +9,58 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.core import audit
-from portal.core.access import PORTAL, Actor
-from portal.core.db import db
-from portal.core.errors import Refused
+from portal.core.access import PORTAL, Actor, Cloud, Side
+from portal.core.db import attempt, db, uuid7
+from portal.core.errors import Refused, Stale
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers.models import Customer
-from portal.subscriptions import catalog, ordering, terms
-from portal.subscriptions.models import Charge, ChargeKind, Offer, Order, OrderLine, OrderState, Reservation, ReservationScope, ReservationState
+from portal.subscriptions import ordering, reservation_requests, terms, texts_orders
+from portal.subscriptions.models import (
+    Billing,
+    Charge,
+    ChargeKind,
+    Offer,
+    Order,
+    RequestKind,
+    Reservation,
+    ReservationScope,
+    ReservationState,
+    Subscription,
+    SubscriptionState,
+)
+from portal.subscriptions.ordering import Holding, Quote
 from portal.subscriptions.states import RESERVATION
+from portal.subscriptions.texts_catalog import UNAVAILABLE
 
 FULL_WITHIN = timedelta(days=5)
 KEPT = Decimal("0.88")  # of the days left, later: twelve per cent are the publisher's
+AT_ONCE = 500
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """An exchange as it would be made today: what comes back of the old one, and what the new one costs."""
+
+    line: Quote
+    subscription: Subscription | None
+    refund: Money
+
+    @property
+    def price(self) -> Money:
+        assert self.line.today is not None
+        return self.line.today
+
+    @property
+    def difference(self) -> Money:
+        """What is charged in the end; below zero it is credited."""
+        return self.price - self.refund
+
+    @property
+    def seal(self) -> str:
+        """What a preview shows of it: comes back with the confirmation."""
+        return f"{self.line.seal} {self.subscription.public_id if self.subscription else '-'} {self.refund.minor}"
 
 
 def refund_of(reservation: Reservation, today: date) -> Money:
@@ -28,92 +70,155 @@ def refund_of(reservation: Reservation, today: date) -> Money:
     return terms.prorated(reservation.paid, reservation.term, terms.rest(reservation.term, today)).times(KEPT)
 
 
+def full_until(reservation: Reservation) -> date | None:
+    """The last day on which everything is refunded; None once it is used."""
+    return None if reservation.used else reservation.starts_on + FULL_WITHIN
+
+
+def check(reservation: Reservation, *, version: int | None, reviewed: str = "", present: str = "") -> None:
+    """Refused when it is over; Stale when somebody has changed it, or what was `reviewed` is not what would be done at `present`."""
+    _check_active(reservation)
+    if version != reservation.version:
+        raise Stale(_("Somebody else changed this reservation while you had it open. Look at it as it is now, then confirm again."))
+    if reviewed != present:
+        raise Stale(_("The amounts are not as you saw them any more, so nothing was done. Look at them as they are now, then confirm again."))
+
+
 def cancel(reservation: Reservation, *, by: Actor, at: datetime) -> Money:
-    """The partner's alone (R74). Returns what is refunded."""
-    return _give_back(reservation, "cancel", by=by, at=at)
+    """The partner's alone (R74). Returns what is refunded; again and again is once."""
+    if reservation.state is not ReservationState.CANCELLED or reservation.refund is None:
+        _give_back(reservation, "cancel", RequestKind.CANCEL, by=by, at=at)
+    assert reservation.refund is not None
+    return reservation.refund
 
 
-def exchange(reservation: Reservation, offer: Offer, quantity: int, scope: ReservationScope, *, customer: Customer, by: Actor, at: datetime) -> Reservation:
+def propose_exchange(
+    reservation: Reservation, offer: Offer, quantity: int, subscription: Subscription | None, *, customer: Customer, cloud: Cloud, today: date
+) -> Exchange:
     """The same money's worth of something else: the old one is refunded as on cancelling, the new one begins a whole term today."""
-    if not offer.is_reservation:
-        raise Refused(_("Choose a reservation."), field="offer")
-    if not offer.minimum <= quantity <= offer.maximum:
-        raise Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum), field="quantity")
-    unit = catalog.price_on(offer.id, reservation.currency, at.date())
-    if unit is None or offer.withdrawn:
-        raise Refused(_("This offer cannot be ordered now."), field="offer")
-    _give_back(reservation, "exchange", by=by, at=at)
-    former = db.session.scalars(sa.select(Order).where(Order.id == reservation.order_id)).one()
-    made = Order(
-        partner_id=reservation.partner_id,
-        customer_id=reservation.customer_id,
-        reseller_id=reservation.reseller_id,
-        key=reservation.public_id,  # a reservation is exchanged once
-        state=OrderState.PLACED,
-        state_at=at,
-        side=former.side,
-        currency=reservation.currency,
-        total_minor=unit.times(quantity).minor,
-        ordered_at=at,
-        author_id=by.user_id,
-        author_name=by.name,
-    )
-    db.session.add(made)
-    db.session.flush()
-    new = ordering.reserve(offer, quantity, unit, scope, order=made, by=by, at=at, subscription_id=reservation.subscription_id)
-    new.replaces_id = reservation.id
-    db.session.add(
-        OrderLine(
-            partner_id=made.partner_id,
-            customer_id=made.customer_id,
-            reseller_id=made.reseller_id,
-            order_id=made.id,
-            offer_id=offer.id,
-            name=offer.name,
-            quantity=quantity,
-            unit_minor=unit.minor,
-            today_minor=new.paid_minor,
-            scope=scope,
-            reservation_id=new.id,
-        )
-    )
-    told = (made.partner_id, made.customer_id, made.reseller_id)
-    audit.record(
-        "reservation.active", by=by, at=at, customer=customer.logged, seen_by=told, after={"name": new.name, "quantity": quantity}, subject=new.public_id
-    )
-    return new
+    _check_active(reservation)
+    check_subscription(subscription, customer)
+    line = _line(offer, quantity, customer, cloud, today)
+    if line.unit is None or line.unit.currency != reservation.currency:
+        raise Refused(_("The customer pays in another currency now. Cancel this reservation, then order another one."))
+    return Exchange(line, subscription, refund_of(reservation, today))
 
 
-def set_scope(reservation: Reservation, scope: ReservationScope, *, by: Actor, at: datetime) -> None:
-    """For one subscription, or shared by all of the customer's (R73)."""
-    if reservation.state is not ReservationState.ACTIVE:
-        raise Refused(_("This reservation is no longer active."))
-    if reservation.scope is not scope:
-        before = {"scope": reservation.scope.value}
-        reservation.scope = scope
-        audit.record(
-            "reservation.scope_changed",
-            by=by,
-            at=at,
-            customer=_customer(reservation),
-            seen_by=_told(reservation),
-            before=before,
-            after={"name": reservation.name, "scope": scope.value},
-            subject=reservation.public_id,
-        )
+def exchange(reservation: Reservation, proposal: Exchange, *, customer: Customer, by: Actor, at: datetime) -> Reservation:
+    """Once: whoever comes after finds what it was exchanged for. `customer` and `reservation` are locked by the caller."""
+    known = exchanged_for(reservation)
+    if known is not None:
+        return known
+    _give_back(reservation, "exchange", RequestKind.EXCHANGE, by=by, at=at)
+    alone = proposal.subscription.id if proposal.subscription else None
+    holding = {proposal.line.offer.id: Holding(alone, replaces_id=reservation.id)}
+    ordering.place(reservation.public_id, [proposal.line], customer, side=Side.PARTNER, by=by, at=at, holdings=holding)
+    made = exchanged_for(reservation)
+    assert made is not None
+    return made
+
+
+def exchanged_for(reservation: Reservation) -> Reservation | None:
+    """What replaced it: its order has the old one's key, so that there is one."""
+    made = sa.select(Reservation).join(Order, Order.id == Reservation.order_id).where(Reservation.replaces_id == reservation.id)
+    return db.session.scalar(made.where(Order.key == reservation.public_id))
+
+
+def propose_renewal(reservation: Reservation, *, customer: Customer, cloud: Cloud, today: date) -> Quote:
+    """The same once more, for a whole term from the end of this one on, at today's price."""
+    _check_active(reservation)
+    offer = db.session.scalars(sa.select(Offer).where(Offer.id == reservation.offer_id)).one()
+    line = _line(offer, reservation.quantity, customer, cloud, today)
+    return replace(line, ends_on=terms.add_months(reservation.ends_on, offer.term_months))
+
+
+def renew(reservation: Reservation, line: Quote, *, customer: Customer, by: Actor, at: datetime) -> Reservation:
+    """It is paid today and begins where this one ends; until its sixth day it can be given back in full. Twice is once."""
+    known = renewal_of(reservation)
+    if known is not None:
+        return known
+    reservation.renewed = True
+    holding = {line.offer.id: Holding(reservation.subscription_id, starts_on=reservation.ends_on, replaces_id=reservation.id)}
+    ordering.place(uuid7(), [line], customer, side=Side.PARTNER, by=by, at=at, holdings=holding)
+    made = renewal_of(reservation)
+    assert made is not None
+    concerned, told = ordering.concerns(customer, reservation.reseller_id)
+    after = {"name": reservation.name, "ends_on": made.ends_on}
+    audit.record("reservation.renewed", by=by, at=at, customer=concerned, seen_by=told, after=after, subject=reservation.public_id)
+    reservation_requests.settle(reservation, RequestKind.RENEW, by=by, at=at)
+    return made
+
+
+def renewal_of(reservation: Reservation) -> Reservation | None:
+    """What goes on where it ends, when that was bought already."""
+    if not reservation.renewed:
+        return None
+    following = sa.select(Reservation).where(Reservation.replaces_id == reservation.id, Reservation.starts_on == reservation.ends_on)
+    return db.session.scalar(following.order_by(Reservation.id.desc()).limit(1))
+
+
+def set_scope(reservation: Reservation, subscription: Subscription | None, *, customer: Customer, by: Actor, at: datetime) -> None:
+    """For this one subscription, or with none shared by all of the customer's (R73)."""
+    _check_active(reservation)
+    if reservation.subscription_id == (subscription.id if subscription else None):
+        return
+    check_subscription(subscription, customer)
+    before = {"scope": reservation.scope.value}
+    reservation.subscription_id = subscription.id if subscription else None
+    reservation.scope = ReservationScope.SINGLE if subscription else ReservationScope.SHARED
+    after = {"name": reservation.name, "scope": reservation.scope.value} | ({"subscription": subscription.shown_name} if subscription else {})
+    concerned, told = ordering.concerns(customer, reservation.reseller_id)
+    audit.record("reservation.scope_changed", by=by, at=at, customer=concerned, seen_by=told, before=before, after=after, subject=reservation.public_id)
+    reservation_requests.settle(reservation, RequestKind.RESCOPE, by=by, at=at)
+
+
+def check_subscription(subscription: Subscription | None, customer: Customer) -> None:
+    """A reservation is used by what is billed by use."""
+    if subscription is None:
+        return
+    usable = subscription.billing is Billing.USAGE and subscription.state is SubscriptionState.ACTIVE
+    if not usable or subscription.customer_id != customer.customer_id:
+        raise Refused(_("Choose an active subscription of the customer that is billed by use."), field="scope")
 
 
 def expire(*, at: datetime) -> int:
-    """Those whose term is over."""
+    """Those whose term is over; returns how many. One that cannot end holds up no other; the next run tries it again."""
     with scoped(EVERYTHING):
         due = sa.select(Reservation).where(Reservation.state == ReservationState.ACTIVE, Reservation.ends_on <= at.date())
-        found = db.session.scalars(due.order_by(Reservation.id).limit(500).with_for_update(skip_locked=True)).all()
-        for reservation in found:
+        found = db.session.scalars(due.order_by(Reservation.id).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
+        return sum(_expire_one(reservation, at=at) for reservation in found)
+
+
+def _expire_one(reservation: Reservation, *, at: datetime) -> bool:
+    number = reservation.id
+    try:
+        with attempt():
             _move(reservation, "expire", by=PORTAL, at=at)
-        return len(found)
+            reservation_requests.settle(reservation, by=PORTAL, at=at)
+    except Exception:
+        log.exception("reservation %s does not expire", number)
+        return False
+    return True
 
 
-def _give_back(reservation: Reservation, action: str, *, by: Actor, at: datetime) -> Money:
+def _check_active(reservation: Reservation) -> None:
+    if reservation.state is not ReservationState.ACTIVE:
+        raise Refused(_("This reservation is no longer active."))
+
+
+def _line(offer: Offer, quantity: int, customer: Customer, cloud: Cloud, today: date) -> Quote:
+    """So many of a reservation offer at today's price; Refused where this customer cannot have them."""
+    if not offer.is_reservation:
+        raise Refused(_("Choose a reservation."), field="offer")
+    (line,) = ordering.quotes({str(offer.public_id): quantity}, customer, cloud=cloud, today=today)
+    if line.reason is not None:
+        raise Refused(UNAVAILABLE[line.reason], field="offer")
+    if line.out_of_range:
+        raise Refused(texts_orders.out_of_range(offer), field="quantity")
+    return line
+
+
+def _give_back(reservation: Reservation, action: str, asked: RequestKind, *, by: Actor, at: datetime) -> None:
     refund = refund_of(reservation, at.date())
     _move(reservation, action, by=by, at=at)
     reservation.refund_minor = refund.minor
@@ -133,20 +238,21 @@ def _give_back(reservation: Reservation, action: str, *, by: Actor, at: datetime
                 to_on=reservation.ends_on,
             )
         )
-    return refund
+    former = db.session.scalar(sa.select(Reservation).where(Reservation.id == reservation.replaces_id)) if reservation.replaces_id else None
+    if former is not None and former.state is ReservationState.ACTIVE:
+        former.renewed = False
+    reservation_requests.settle(reservation, asked, by=by, at=at)
 
 
 def _move(reservation: Reservation, action: str, *, by: Actor, at: datetime) -> None:
+    concerned, told = _concerns(reservation)
     details = {"name": reservation.name, "quantity": reservation.quantity}
-    RESERVATION.apply(reservation, action, by=by, at=at, customer=_customer(reservation), seen_by=_told(reservation), details=details)
+    RESERVATION.apply(reservation, action, by=by, at=at, customer=concerned, seen_by=told, details=details)
     db.session.flush()
 
 
-def _customer(reservation: Reservation) -> audit.Customer:
-    assert reservation.customer_id is not None
-    record = sa.select(Customer.name).where(Customer.partner_id == reservation.partner_id, Customer.customer_id == reservation.customer_id)
-    return audit.Customer(reservation.customer_id, db.session.scalar(record) or "")
-
-
-def _told(reservation: Reservation) -> tuple[int | None, ...]:
-    return (reservation.partner_id, reservation.customer_id, reservation.reseller_id)
+def _concerns(reservation: Reservation) -> tuple[audit.Customer | None, tuple[int | None, ...]]:
+    """How the log names the customer, and who is told."""
+    record = sa.select(Customer).where(Customer.partner_id == reservation.partner_id, Customer.customer_id == reservation.customer_id)
+    customer = db.session.scalar(record)
+    return ordering.concerns(customer, reservation.reseller_id) if customer is not None else (None, (reservation.partner_id, reservation.customer_id))

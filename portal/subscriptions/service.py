@@ -17,7 +17,8 @@ from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
-from portal.customers.service import name_key, searchable
+from portal.customers.service import chosen_reseller, name_key, searchable
+from portal.relationships import queries as partnerships
 from portal.subscriptions import catalog, mails, queries, terms
 from portal.subscriptions.models import Billing, Charge, ChargeKind, Cycle, Offer, Subscription, SubscriptionOwner, SubscriptionState
 from portal.subscriptions.states import SUBSCRIPTION
@@ -177,11 +178,35 @@ def rekey(subscription: Subscription, customer_name: str) -> None:
     subscription.search_text = searchable(customer_name, subscription.name, subscription.nickname)
 
 
-def name_support_contact(subscription: Subscription, contact: Organization, *, by: Actor, at: datetime) -> None:
-    """The provider, or a reseller with an active partnership (R85): whoever calls has looked that up."""
-    if subscription.support_contact_id != contact.id:
+def name_reseller(subscription: Subscription, public_id: str, *, by: Actor, at: datetime) -> Organization | None:
+    """One of the provider's resellers, or with an empty key none (R41, R85). Who was named and who is now are told, neither of the other."""
+    former = db.session.get(Organization, subscription.reseller_id) if subscription.reseller_id else None
+    if former is not None and str(former.public_id) == public_id:
+        return former
+    reseller = chosen_reseller(public_id, by=by)
+    if former is not None:
+        _log("subscription.reseller_named", subscription, by, at, {"reseller": former.name}, {"reseller": None})
+        mails.named("no_reseller", subscription, former, by=by, at=at)
+    subscription.reseller_id = reseller.id if reseller else None
+    if reseller is not None:
+        _log("subscription.reseller_named", subscription, by, at, {"reseller": None}, {"reseller": reseller.name})
+        mails.named("reseller", subscription, reseller, by=by, at=at)
+    return reseller
+
+
+def name_support_contact(subscription: Subscription, public_id: str, *, by: Actor, at: datetime) -> Organization:
+    """The provider itself, or a reseller with an active partnership (R85), which is told."""
+    before = db.session.get(Organization, subscription.support_contact_id) if subscription.support_contact_id else None
+    if before is not None and public_id == ("" if before.id == by.organization_id else str(before.public_id)):
+        return before
+    contact = chosen_reseller(public_id, by=by) or db.session.get_one(Organization, by.organization_id)
+    if contact is not before:
         subscription.support_contact_id = contact.id
-        _log("subscription.support_contact_named", subscription, by, at, {}, {"support_contact": contact.name})
+        names = {"support_contact": before.name if before else None}, {"support_contact": contact.name}
+        _log("subscription.support_contact_named", subscription, by, at, *names)
+        if contact.id != by.organization_id:
+            mails.named("support_contact", subscription, contact, by=by, at=at)
+    return contact
 
 
 def name_owner(subscription: Subscription, user: User, *, by: Actor, at: datetime) -> None:
@@ -467,17 +492,15 @@ def _charge(subscription: Subscription, kind: ChargeKind, quantity: int, amount:
 
 
 def _move(subscription: Subscription, action: str, *, by: Actor, at: datetime) -> None:
-    SUBSCRIPTION.apply(
-        subscription, action, by=by, at=at, customer=_customer(subscription), seen_by=_told(subscription), details={"name": subscription.shown_name}
-    )
+    customer, told = _concerns(subscription)
+    SUBSCRIPTION.apply(subscription, action, by=by, at=at, customer=customer, seen_by=told, details={"name": subscription.shown_name})
     db.session.flush()
 
 
 def _log(action: str, subscription: Subscription, by: Actor, at: datetime, before: dict[str, Any], after: dict[str, Any]) -> None:
+    customer, told = _concerns(subscription)
     details = {"name": subscription.shown_name, **after}
-    audit.record(
-        action, by=by, at=at, customer=_customer(subscription), seen_by=_told(subscription), before=before, after=details, subject=subscription.public_id
-    )
+    audit.record(action, by=by, at=at, customer=customer, seen_by=told, before=before, after=details, subject=subscription.public_id)
 
 
 def _customer(subscription: Subscription) -> audit.Customer:
@@ -486,8 +509,13 @@ def _customer(subscription: Subscription) -> audit.Customer:
     return audit.Customer(subscription.customer_id, db.session.scalar(record) or "")
 
 
-def _told(subscription: Subscription) -> tuple[int | None, ...]:
-    return (subscription.partner_id, subscription.customer_id, subscription.reseller_id)
+def _concerns(subscription: Subscription) -> tuple[audit.Customer, tuple[int | None, ...]]:
+    """How the log names the customer, and who is told: the reseller too, as far as it may see this, and then by no billing name of others (R13, R41)."""
+    told = (subscription.partner_id, subscription.customer_id)
+    if not partnerships.sees(subscription.reseller_id, subscription.partner_id, subscription.customer_id):
+        return _customer(subscription), told
+    organization = db.session.get_one(Organization, subscription.customer_id)
+    return audit.Customer(organization.id, organization.name), (*told, subscription.reseller_id)
 
 
 def _offer(subscription: Subscription) -> Offer:

@@ -31,8 +31,9 @@ ORDER_NAMES = {
     OrderState.REQUESTED: lazy_pgettext("order", "Requested"),
     OrderState.PLACED: lazy_pgettext("order", "Placed"),
     OrderState.DECLINED: lazy_pgettext("order", "Declined"),
+    OrderState.WITHDRAWN: lazy_pgettext("order", "Withdrawn"),
 }
-ORDER_TONES = {OrderState.REQUESTED: "info", OrderState.PLACED: "good", OrderState.DECLINED: "bad"}
+ORDER_TONES = {OrderState.REQUESTED: "info", OrderState.PLACED: "good", OrderState.DECLINED: "bad", OrderState.WITHDRAWN: "neutral"}
 RESERVATION_NAMES = {
     ReservationState.ACTIVE: lazy_pgettext("reservation", "Active"),
     ReservationState.EXPIRED: lazy_pgettext("reservation", "Expired"),
@@ -85,7 +86,7 @@ def coming(row: Any) -> Any:
     if row.state is SubscriptionState.SUSPENDED:
         return _l("Expires")
     if row.state is not SubscriptionState.ACTIVE:
-        return _l("Ended")
+        return lazy_pgettext("subscription", "Ended")
     if row.trial_ends_on is not None:
         return _l("Trial, then paid") if row.auto_renew else _l("Trial ends")
     if row.cancels:
@@ -131,8 +132,8 @@ class Wording:
         return Line(
             row,
             row.nickname or row.name,
-            _number(row.quantity, spoken),
-            _number(row.next_quantity, spoken) if row.next_quantity and live else "",
+            count(row.quantity, spoken),
+            count(row.next_quantity, spoken) if row.next_quantity and live else "",
             said,
             day(row.turns_on, spoken),
             left(row.turns_on, self.today, spoken) if live else "",
@@ -155,7 +156,7 @@ def day(value: date, spoken: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def _number(value: int, spoken: str) -> str:
+def count(value: int, spoken: str) -> str:
     return show_number(value)
 
 

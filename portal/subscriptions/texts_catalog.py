@@ -1,11 +1,20 @@
 """How offers, their terms and the reasons why one cannot be ordered read."""
 
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import lazy_pgettext
+from flask_babel import lazy_pgettext, ngettext
 
 from portal.core.access import Cloud
+from portal.core.i18n import language, show_percent
 from portal.subscriptions.catalog import Unavailable
 from portal.subscriptions.models import Billing, Cycle
+from portal.subscriptions.texts import count, money
 
 BILLING_NAMES = {Billing.LICENCE: _l("Licence"), Billing.USAGE: _l("Usage")}
 CYCLE_NAMES = {Cycle.MONTHLY: _l("Monthly"), Cycle.ANNUAL: _l("Annual")}
@@ -51,3 +60,52 @@ RESULT_NAMES = {"wrong": _l("Wrong"), "new": lazy_pgettext("line", "New"), "chan
 RESULT_TONES = {"wrong": "bad", "new": "good", "changed": "warn", "same": "neutral"}
 PRICE_NAMES = {"future": _l("Later"), "present": _l("Now"), "past": _l("Past")}
 PRICE_TONES = {"future": "info", "present": "good", "past": "neutral"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a row of the catalog says, ready to print; `row` is where it comes from."""
+
+    row: Any
+    key: str
+    billing: str
+    term: str
+    range: str
+    trial: str
+    price: str
+    margin: str
+
+
+def lines(rows: Sequence[Any], prices: Mapping[int, Any]) -> Iterator[Line]:
+    """The offers of a page in words; what many of them say alike is said once."""
+    spoken, between = language(), _("%(least)s to %(most)s")
+    sold: dict[Any, tuple[str, str]] = {}
+    trials = {days: ngettext("%(num)s day of trial", "%(num)s days of trial", days) for days in {row.trial_days for row in rows} - {0}}
+    for row in rows:
+        kind = (row.instance_type is None, row.billing, row.add_on_of_id is None, row.trial_days > 0, row.cycle, row.term_months)
+        billing, term = sold.get(kind) or sold.setdefault(kind, _sold(row))
+        price = prices.get(row.id)
+        yield Line(
+            row,
+            str(row.public_id),
+            billing,
+            term,
+            between % {"least": count(row.minimum, spoken), "most": count(row.maximum, spoken)},
+            trials.get(row.trial_days, ""),
+            money(price.price.minor, price.price.currency, spoken) if price else "",
+            _percent(price.margin, spoken) if price and price.margin is not None else "",
+        )
+
+
+def _sold(row: Any) -> tuple[str, str]:
+    """How it is billed, and for how long."""
+    term = str(TERM_NAMES[row.term_months])
+    if row.instance_type is not None:
+        return _("Reservation"), term
+    extra = _("Add-on") if row.add_on_of_id is not None else _("Trial") if row.trial_days else ""
+    return f"{BILLING_NAMES[row.billing]} · {extra}" if extra else str(BILLING_NAMES[row.billing]), f"{CYCLE_NAMES[row.cycle]} · {term}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _percent(value: Decimal, spoken: str) -> str:
+    return show_percent(value)

@@ -1,6 +1,5 @@
 """How orders, and what a cart costs, read."""
 
-import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,12 +13,20 @@ from portal.core.access import Side
 from portal.core.i18n import language, show_day, show_money, show_number
 from portal.core.money import Money
 from portal.subscriptions.models import Billing, Cycle
-from portal.subscriptions.texts import PRICES, day, money
+from portal.subscriptions.texts import PRICES, count, day, money
 from portal.subscriptions.texts_catalog import TERM_NAMES, UNAVAILABLE
 
 SIDE_NAMES = {Side.PARTNER: _l("Partner"), Side.CUSTOMER: _l("Customer")}
 # For whom the offers of a cart are shown.
 SHOWN = {"": _l("Those this customer can have"), "others": _l("All others, and why not")}
+# Why a reseller's order cannot be placed, whatever its lines are.
+NOT_TO_BE_PLACED = {
+    "relationship": _l("The relationship with this customer is not active, so nothing can be ordered."),
+    "reseller": _l(
+        "You no longer share this customer with the reseller: the partnership, its relationship with the customer, or its name on your record is gone."
+    ),
+    "currency": _l("The customer is billed in another currency now. Decline this, so that it is asked for anew."),
+}
 _WHOLE_TERM = _l("%(amount)s for the whole term")
 _BY_USE = _l("%(amount)s a unit, by use")
 
@@ -27,14 +34,6 @@ _BY_USE = _l("%(amount)s a unit, by use")
 def number(row: Any) -> str:
     """What people call an order: its day, and the end of its key."""
     return f"{row.ordered_at:%y%m%d}-{row.public_id.hex[-8:].upper()}"
-
-
-# The same few values stand on page after page; each is formatted once for a language.
-
-
-@functools.lru_cache(maxsize=4096)
-def count(value: int, spoken: str) -> str:
-    return show_number(value)
 
 
 def each(amount: Money, cycle: Cycle) -> str:

@@ -34,7 +34,7 @@ def export() -> ResponseReturnValue:
     stream = lists.stream_xlsx if request.args.get("format") == "xlsx" else lists.stream_csv
     filters = {name: value for name, value in query.filters.items() if name != "currency"}
     later("catalog.exported", words=query.words, **filters, **queries.counted(statement, values))
-    return stream("catalog", catalog_files.HEADER, statement, scope_of(g.actor), convert=catalog_files.exported, values=values)
+    return stream("catalog", catalog_files.HEADER, statement, scope_of(g.actor), convert=catalog_files.exporting(), values=values)
 
 
 @feature.get("/import", permission=P.CATALOG_EDIT)

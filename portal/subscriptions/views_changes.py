@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
 from portal.core import clock
-from portal.core.access import Permission
+from portal.core.access import PartnerType, Permission
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.i18n import show_day, show_money
 from portal.core.pages import invalid, page, see_other
@@ -17,7 +17,7 @@ from portal.core.routing import Feature
 from portal.customers import queries as customers
 from portal.customers.models import RelationshipState
 from portal.subscriptions import queries, service
-from portal.subscriptions.forms import NicknameForm, OwnerForm, QuantityForm
+from portal.subscriptions.forms import ContactForm, NicknameForm, OwnerForm, QuantityForm, ResellerForm
 from portal.subscriptions.models import Subscription, SubscriptionState
 from portal.subscriptions.texts_catalog import TERM_NAMES
 from portal.subscriptions.views import detail
@@ -224,13 +224,62 @@ def delete_owner(customer_id: UUID, subscription_id: UUID, user_id: UUID) -> Res
     return _back(customer_id, subscription_id, "owners")
 
 
+# --- the reseller, and the support contact
+
+
+@feature.get("/reseller", permission=P.SUBSCRIPTION_ORDER)
+def edit_reseller(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
+    return page("subscriptions/reseller.html", **_naming(_shown(customer_id, subscription_id), ResellerForm, "reseller", _("No reseller")))
+
+
+@feature.post("/reseller", permission=P.SUBSCRIPTION_ORDER)
+def update_reseller(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
+    """One of the provider's resellers, or none (R41, R85)."""
+    subscription = _locked(customer_id, subscription_id)
+    context = _naming(_shown(customer_id, subscription_id), ResellerForm, "reseller", _("No reseller"))
+    form = context["form"]
+    if not form.validate_on_submit():
+        return invalid("subscriptions/reseller.html", **context)
+    reseller = service.name_reseller(subscription, form.reseller.data, by=g.actor, at=clock.now())
+    if reseller is None:
+        flash(_("This subscription names no reseller now."), "success")
+    else:
+        flash(_("%(name)s is the reseller of this subscription now.", name=reseller.name), "success")
+    return _back(customer_id, subscription_id)
+
+
+@feature.get("/support-contact", permission=P.SUPPORT_CONTACT_NAME)
+def edit_support_contact(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
+    return page("subscriptions/support_contact.html", **_naming(_shown(customer_id, subscription_id), ContactForm, "contact", g.actor.organization_name))
+
+
 @feature.post("/support-contact", permission=P.SUPPORT_CONTACT_NAME)
 def update_support_contact(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
-    """The provider itself (R85)."""
+    """The provider itself, or one of its resellers (R85)."""
     subscription = _locked(customer_id, subscription_id)
-    service.name_support_contact(subscription, accounts.organization(g.actor.organization_id), by=g.actor, at=clock.now())
-    flash(_("You are the support contact of this subscription."), "success")
+    context = _naming(_shown(customer_id, subscription_id), ContactForm, "contact", g.actor.organization_name)
+    form = context["form"]
+    if not form.validate_on_submit():
+        return invalid("subscriptions/support_contact.html", **context)
+    contact = service.name_support_contact(subscription, form.contact.data, by=g.actor, at=clock.now())
+    flash(_("%(name)s is the support contact of this subscription now.", name=contact.name), "success")
     return _back(customer_id, subscription_id)
+
+
+def _naming(row: Any, kind: type[ResellerForm] | type[ContactForm], field: str, nobody: str) -> dict[str, Any]:
+    """A form with the active resellers to choose from; whoever stands there may stay, also when that partnership is over (R42)."""
+    subscription = row.Subscription
+    if field == "reseller" and g.actor.partner_type is not PartnerType.INDIRECT_PROVIDER:
+        raise NotFound(subscription.public_id)
+    present = subscription.reseller_id if field == "reseller" else subscription.support_contact_id
+    known = customers.resellers(g.actor)
+    chosen = next((reseller for reseller in known if reseller.organization_id == present), None)
+    form = kind(data={field: str(chosen.public_id) if chosen else ""})
+    choices = [(str(reseller.public_id), reseller.name) for reseller in known if reseller.active]
+    if chosen is not None and not chosen.active:
+        choices.append((str(chosen.public_id), _("%(name)s (former)", name=chosen.name)))
+    form[field].choices = [("", nobody), *choices]
+    return {"row": row, "subscription": subscription, "customer": row.Customer, "form": form}
 
 
 def _shown(customer_id: UUID, subscription_id: UUID, *states: SubscriptionState) -> Any:

@@ -128,7 +128,7 @@ class TestList:
 
     def test_pages_put_together_are_the_list(self, app, monkeypatch):
         """Lines of both kinds that lapse at the same moment are neither lost nor repeated."""
-        monkeypatch.setattr(queries, "MOST", 3)
+        monkeypatch.setattr(queries, "SHOWN", 3)
         at = clock.now()
         for number in range(4):
             granted(f"Tannerie {number}", days=30)
@@ -145,7 +145,7 @@ class TestList:
 
             with scoped(Scope(partner_id=partner)):
                 query = ListQuery.parse("/coming-up", dict(parse_qsl(urlsplit(url).query)), sorts=["soonest"], filters={})
-                return queries.lapsing(query, at=at, days=90)
+                return queries.coming_up(query, at=at, days=90).lapsing
 
         forward, pages, url = [], 0, "/coming-up"
         while url:

@@ -105,7 +105,7 @@ def test_another_partner_sees_and_renews_none_of_them(people, five):
 @pytest.mark.parametrize("hours", [0, 7])
 def test_pages_of_days_and_moments_put_together_are_the_list(people, monkeypatch, hours):
     """Lines that lapse on one day, and at its first moment or later, are neither lost nor repeated."""
-    monkeypatch.setattr(queries, "MOST", 3)
+    monkeypatch.setattr(queries, "SHOWN", 3)
     at = clock.now()
     keys = sold(*(f"Product {number}" for number in range(5)))
     for number, key in enumerate(keys):
@@ -124,7 +124,7 @@ def test_pages_of_days_and_moments_put_together_are_the_list(people, monkeypatch
     def page(url):
         with scoped(Scope(partner_id=partner)):
             query = ListQuery.parse("/coming-up", dict(parse_qsl(urlsplit(url).query)), sorts=["soonest"], filters={})
-            return queries.lapsing(query, at=at, days=90)
+            return queries.coming_up(query, at=at, days=90).lapsing
 
     forward, url = [], "/coming-up"
     while url:

@@ -25,11 +25,14 @@ from portal.directory.models import BusinessProfile, Inquiry, ProfileLocation, P
 from portal.leads import texts as leads
 from portal.leads.models import Lead
 from portal.onboarding.models import CustomerDraft
+from portal.permissions.models import Category, Purchase
 from portal.relationships.models import Partnership, RelationshipRequest
-from portal.subscriptions.models import CatalogImport, Offer, Order, Subscription
+from portal.subscriptions.models import CatalogImport, Offer, Order, Reservation, Subscription
 from tests.directory import entry_rows
 from tests.directory.pictures import picture
+from tests.permissions import world as buying
 from tests.relationships.test_shared import share
+from tests.subscriptions import reserved
 from tests.subscriptions import world as subscriptions
 from tests.support import databases, mail, make, translations
 from tests.support.page import Visitor
@@ -242,6 +245,13 @@ def selling(admin: Visitor) -> None:
     subscriptions.sold("Verger Vif", "Verger Doux", by=ADMIN)
     subscriptions.sold("Verger Compté", by=ADMIN, billing="usage", term_months=1)
     subscriptions.sold("Essai Rosier", by=ADMIN, trial_days=30)
+    reserved.asked(reserved.reserved("Verger Serre", instance_type="S4", region="Ouest", category="Jardinage"), "exchange", "Serre")
+    reserved.asked(reserved.reserved("Verger Enclos", instance_type="S4", region="Ouest", category="Jardinage"), "renew", "Enclos")
+    buying.turned_on(by=ADMIN, month=900_000, above=150_000, notice="all_agents")
+    for quantity in (1, 2):
+        buying.bought(quantity)
+    declined = buying.bought(3)
+    admin.post(f"/purchases/{declined}/declining", {"reason": "Trop de vergers."})
     for number, row in enumerate(admin.get(f"{tellier}/cart").soup.select("#shop tbody form")):
         admin.post(str(row["action"]), {"quantity": "0" if number > 3 else "2", "was": "0"})
     account = {
@@ -289,7 +299,10 @@ def addresses(app: Flask) -> Iterator[str]:
             "draft_id": list(db.session.scalars(sa.select(CustomerDraft.public_id))),
             "offer_id": list(db.session.scalars(sa.select(Offer.public_id))),
             "subscription_id": list(db.session.scalars(sa.select(Subscription.public_id))),
+            "reservation_id": list(db.session.scalars(sa.select(Reservation.public_id))),
             "order_id": list(db.session.scalars(sa.select(Order.public_id))),
+            "purchase_id": list(db.session.scalars(sa.select(Purchase.public_id))),
+            "category": list(Category),
             "import_id": list(db.session.scalars(sa.select(CatalogImport.public_id))),
             "section": ["company", "billing", "contact", "profile", "reseller"],
             "partnership_id": list(db.session.scalars(sa.select(Partnership.public_id))),

@@ -31,7 +31,7 @@ BOTH_SHAPES = pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragm
 def fill(visitor, status=200, page=None, **changes):
     """The account information, sent in, and no subscriptions: the review, or the form again."""
     page = visitor.submit(page or visitor.get("/customers/new"), "/customers/new", status=status, **{**COMPANY, **changes})
-    following = page.soup.select_one("#cart a[href$=review]")
+    following = page.soup.select_one("main a.primary[href$=review]")
     return visitor.get(following["href"]) if following else page
 
 

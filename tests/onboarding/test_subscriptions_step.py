@@ -212,15 +212,18 @@ def test_who_may_not_sell_has_three_steps(people):
     assert submit(users, page).soup.select_one(".steps [aria-current=step]").get_text(strip=True) == "3Confirmation"
 
 
-def test_a_reseller_chooses_but_attests_nothing(people):
-    """R17"""
-    suite = offers("Suite", by="admin@grossiste-azur.example")
+def test_a_reseller_chooses_later_and_attests_nothing(people):
+    """R17, R41: its provider has no relationship with the customer yet."""
+    suite, own = offers("Suite", by="admin@grossiste-azur.example"), offers("Own", by="admin@relais-breton.example")
     reseller = people("sales@relais-breton.example")
     page = begin(reseller)
-    assert "No offer of your catalog fits" in page.text
-    reseller.post(line(page, suite), {"quantity": "1", "was": "0"}, 404)  # another partner's offer
+    assert "You order later, through your provider" in page.text
+    for offer in (suite, own):
+        reseller.post(line(page, offer), {"quantity": "1", "was": "0"}, 404)
 
-    assert review(reseller, page).soup.select("[name=attested]") == []
+    checked = reseller.get(next(link["href"] for link in page.soup.select("main a") if link["href"].endswith("/review")))
+
+    assert checked.soup.select("[name=attested]") == []
 
 
 def test_the_step_and_its_review_cost_six_statements(people):

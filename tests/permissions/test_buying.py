@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from portal.accounts.models import User
 from portal.core import audit
 from portal.core.access import Cloud, Side
 from portal.core.db import db, uuid7, writing
@@ -36,7 +37,7 @@ def prepared(app):
         usage = rows.offer("USAGE", by=by, at=AT, billing="usage", term_months=1)
         rows.offer("RES", by=by, at=AT, price=100_000, instance_type="D4", region="France Central", category="Reservations")
         rows.place({usage: 1}, by=by, at=AT)
-        owner = db.session.scalars(sa.select(service.User).where(service.User.id == buyer.user_id)).unique().one()
+        owner = db.session.scalars(sa.select(User).where(User.id == buyer.user_id)).unique().one()
         subscriptions.name_owner(rows.subscription_of(usage), owner, by=by, at=AT)
         service.turn_on(rows.tellier(), C, by=by, at=AT)
         db.session.commit()
@@ -216,7 +217,7 @@ def test_nothing_is_left_of_a_subscriptions_owner_who_was_taken_away(shop):
     """R71"""
     subscription = db.session.scalars(sa.select(Subscription)).one()
     buyer = make.actor(BUYER)
-    owner = db.session.scalars(sa.select(service.User).where(service.User.id == buyer.user_id)).unique().one()
+    owner = db.session.scalars(sa.select(User).where(User.id == buyer.user_id)).unique().one()
 
     subscriptions.take_owner(subscription, owner, by=shop, at=AT)
 

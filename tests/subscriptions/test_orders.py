@@ -179,12 +179,20 @@ def test_an_exchange_gives_back_and_begins_anew(seller):  # noqa: F811
     row = reservation(seller)
     other = rows.offer("RES2", by=seller, at=AT, price=500_000, instance_type="E8", region="France Central")
 
-    new = reservations.exchange(row, other, 2, ReservationScope.SINGLE, customer=rows.tellier(), by=seller, at=AT + timedelta(days=2))
+    usage = rows.offer("USAGE", by=seller, at=AT, billing="usage", term_months=1)
+    rows.place({usage: 1}, by=seller, at=AT)
+    plan, later = {"customer": rows.tellier(), "cloud": Cloud.PUBLIC}, AT + timedelta(days=2)
 
+    proposal = reservations.propose_exchange(row, other, 2, rows.subscription_of(usage), today=later.date(), **plan)
+    new = reservations.exchange(row, proposal, customer=rows.tellier(), by=seller, at=later)
+
+    assert (proposal.refund, proposal.price, proposal.difference) == (Money(365_000, "EUR"), Money(1_000_000, "EUR"), Money(635_000, "EUR"))
     assert (row.state, row.refund_minor) == (ReservationState.EXCHANGED, 365_000)
     assert (new.replaces_id, new.paid, new.scope) == (row.id, Money(1_000_000, "EUR"), ReservationScope.SINGLE)
+    assert new.subscription_id == rows.subscription_of(usage).id
+    assert reservations.exchange(row, proposal, customer=rows.tellier(), by=seller, at=later) is new
     with pytest.raises(Refused):
-        reservations.exchange(row, other, 1, ReservationScope.SHARED, customer=rows.tellier(), by=seller, at=AT + timedelta(days=3))
+        reservations.propose_exchange(row, other, 1, None, today=later.date(), **plan)
 
 
 def test_a_reservation_ends_with_its_term(seller):  # noqa: F811

@@ -243,7 +243,7 @@ class TestOne:
 
         page = helpdesk.submit(helpdesk.get(url), f"{url}/support-contact")
 
-        assert "You are the support contact" in page.flashes[0]
+        assert page.flashes == ["Atelier Nuage is the support contact of this subscription now."]
         assert row(public_id).support_contact_id == make.organization("atelier-nuage.example").id
         assert f"{url}/support-contact" not in [form["action"] for form in page.soup.select("form")]
 

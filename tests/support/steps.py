@@ -12,7 +12,12 @@ PASSWORD = "demo portal 2026"
 
 
 def go_to(page: Page, section: str) -> None:
-    page.get_by_role("navigation", name="Main").get_by_role("link", name=section).click()
+    """By the main navigation; on a phone what does not fit stands under *More*."""
+    main = page.get_by_role("navigation", name="Main")
+    expect(main).to_be_visible()
+    if not main.get_by_role("link", name=section).count():
+        main.locator("summary").click()
+    main.get_by_role("link", name=section).click()
 
 
 def heading(page: Page, text: str) -> None:

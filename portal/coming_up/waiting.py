@@ -1,0 +1,76 @@
+"""Customers who wait for the partner: what they ask about their reservations, and what they want to buy (R74, R76)."""
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from portal.core.access import Actor, Permission
+from portal.core.db import db
+from portal.customers.models import Customer
+from portal.permissions.models import Purchase, PurchaseState
+from portal.subscriptions.models import AskedState, Offer, RequestKind, Reservation, ReservationRequest
+
+MOST = 10  # lines of each kind
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`wish` is what is asked about a reservation; none for a purchase."""
+
+    public_id: UUID
+    name: str
+    customer_id: UUID
+    customer: str
+    wish: RequestKind | None
+    since: datetime
+
+    @property
+    def url(self) -> str:
+        return f"/customers/{self.customer_id}/reservations/{self.public_id}" if self.wish else f"/purchases/{self.public_id}"
+
+
+def waiting(actor: Actor) -> list[Waiting]:
+    """The longest first, of each kind at most one more than MOST, in one statement; each kind for those who see it."""
+    kinds = tuple(kind for kind, needed in _NEEDED.items() if actor.may(needed))
+    rows = db.session.execute(_statement(kinds)).all() if kinds else []
+    return sorted(map(_line, rows), key=lambda line: line.since)
+
+
+def _line(row: Any) -> Waiting:
+    return Waiting(row.public_id, row.name, row.customer_id, row.customer, RequestKind(row.wish) if row.wish else None, row.since)
+
+
+def _requests() -> sa.Select:
+    A = ReservationRequest
+    statement = sa.select(Reservation.public_id, Reservation.name, *_customer(), sa.cast(A.kind, sa.Unicode(32)).label("wish"), A.asked_at.label("since"))
+    statement = statement.select_from(A).join(Reservation, Reservation.id == A.reservation_id).join(Customer, _of(A))
+    return statement.where(A.state == AskedState.OPEN).order_by(A.id).limit(MOST + 1)
+
+
+def _purchases() -> sa.Select:
+    B = Purchase
+    statement = sa.select(B.public_id, Offer.name, *_customer(), sa.cast(sa.null(), sa.Unicode(32)).label("wish"), B.asked_at.label("since"))
+    statement = statement.select_from(B).join(Offer, Offer.id == B.offer_id).join(Customer, _of(B))
+    return statement.where(B.state == PurchaseState.WAITING).order_by(B.id).limit(MOST + 1)
+
+
+_KINDS: dict[str, Any] = {"request": _requests, "purchase": _purchases}
+_NEEDED = {"request": Permission.SUBSCRIPTION_READ, "purchase": Permission.BUYING_READ}
+
+
+@functools.cache
+def _statement(kinds: tuple[str, ...]) -> sa.CompoundSelect:
+    """Built once for each set of permissions."""
+    return sa.union_all(*(sa.select(_KINDS[kind]().subquery()) for kind in kinds))
+
+
+def _customer() -> tuple[Any, Any]:
+    return Customer.public_id.label("customer_id"), Customer.name.label("customer")
+
+
+def _of(model: Any) -> Any:
+    return sa.and_(Customer.customer_id == model.customer_id, Customer.partner_id == model.partner_id)

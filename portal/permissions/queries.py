@@ -1,0 +1,172 @@
+"""Reads of what customers may buy for themselves: the checklist, the switch, what the month has seen, and purchases."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from portal.accounts.models import User, UserRole, UserState
+from portal.core import lists
+from portal.core.access import Role
+from portal.core.db import Key, db, find
+from portal.core.errors import NotFound
+from portal.core.lists import ListQuery, Page, Sort
+from portal.core.money import Money
+from portal.customers import queries as customers
+from portal.customers.models import Customer, RelationshipState
+from portal.permissions.models import BuyingPermission, Category, Purchase, PurchaseState
+from portal.subscriptions.models import Billing, Order, Subscription, SubscriptionOwner, SubscriptionState
+
+BUYERS = (Role.CUSTOMER_ADMIN, Role.PURCHASER)
+EVERY = "all"  # the filter's value for every state; without one, the list shows what waits
+FILTERS: dict[str, Any] = {"state": [*list(PurchaseState)[1:], EVERY], "customer": None}
+OLDEST, NEWEST = Sort(Purchase.id, Purchase.id), Sort(Purchase.id, Purchase.id, descending=True)
+COLUMNS = (
+    Purchase.id,
+    Purchase.public_id,
+    Purchase.wanted,
+    Purchase.quantity,
+    Purchase.total_minor,
+    Purchase.currency,
+    Purchase.state,
+    Purchase.author_name,
+    Purchase.asked_at,
+    Customer.name.label("customer_name"),
+    Customer.public_id.label("customer_public_id"),
+)
+_RECORD = sa.and_(Customer.customer_id == Purchase.customer_id, Customer.partner_id == Purchase.partner_id)
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """The three things that R71 asks for, and what helps to mend them: public keys of usage-based subscriptions, and whether anybody could be an owner."""
+
+    relationship: bool
+    active: UUID | None
+    owner: bool
+    suspended: UUID | None
+    buyers: bool
+
+    @property
+    def subscription(self) -> bool:
+        return self.active is not None
+
+    @property
+    def complete(self) -> bool:
+        return self.relationship and self.subscription and self.owner
+
+    @property
+    def met(self) -> int:
+        return sum((self.relationship, self.subscription, self.owner))
+
+
+@dataclass(frozen=True)
+class Spending:
+    """What counts against a month's limit: bought, and waiting for approval; and how many purchases wait, whatever their month."""
+
+    placed: Money
+    waiting: Money
+    number_waiting: int
+
+    @property
+    def counted(self) -> Money:
+        return self.placed + self.waiting
+
+
+def _checklist_statement() -> sa.Select:
+    S, Owner = Subscription, SubscriptionOwner
+    mine = sa.and_(S.partner_id == sa.bindparam("partner", type_=Key), S.customer_id == sa.bindparam("customer", type_=Key), S.billing == Billing.USAGE)
+    active = sa.and_(mine, S.state == SubscriptionState.ACTIVE)
+    newest = sa.select(S.public_id).order_by(S.id.desc()).limit(1)
+    buyer = sa.exists().where(UserRole.user_id == User.id, UserRole.role.in_(BUYERS))
+    able = sa.and_(User.state == UserState.ACTIVE, buyer)
+    owned = sa.select(Owner.id).join(S, S.id == Owner.subscription_id).join(User, User.id == Owner.user_id).where(active, able)
+    return sa.select(
+        newest.where(active).scalar_subquery().label("active"),
+        owned.limit(1).scalar_subquery().label("owner"),
+        newest.where(mine, S.state == SubscriptionState.SUSPENDED, S.base_id.is_(None)).scalar_subquery().label("suspended"),
+        sa.select(User.id).where(User.organization_id == sa.bindparam("customer", type_=Key), able).limit(1).scalar_subquery().label("buyers"),
+    )
+
+
+_CHECKLIST = _checklist_statement()
+
+
+def checklist(customer: Customer) -> Checklist:
+    """Active relationship, an active usage-based subscription of this partner's, and a purchaser named owner of one (R71)."""
+    row = db.session.execute(_CHECKLIST, {"partner": customer.partner_id, "customer": customer.customer_id}).one()
+    active = customer.state is RelationshipState.ACTIVE
+    return Checklist(active, row.active, row.owner is not None, row.suspended, row.buyers is not None)
+
+
+def permission(customer: Customer, category: Category) -> tuple[BuyingPermission | None, str]:
+    """The switch with its limits, and who turned it last; nothing yet where nobody ever touched it."""
+    mine = sa.select(BuyingPermission, User.name).outerjoin(User, User.id == BuyingPermission.changed_by_id)
+    row = db.session.execute(
+        mine.where(
+            BuyingPermission.partner_id == customer.partner_id, BuyingPermission.customer_id == customer.customer_id, BuyingPermission.category == category
+        )
+    ).one_or_none()
+    return (row[0], row[1] or "") if row else (None, "")
+
+
+def spending(permission: BuyingPermission, month: str) -> Spending:
+    """`month` is the text that purchases carry, "2027-03"."""
+    this_month = sa.func.sum(sa.case((Purchase.month == month, Purchase.total_minor), else_=0))
+    statement = sa.select(Purchase.state, this_month, sa.func.count()).where(
+        Purchase.partner_id == permission.partner_id,
+        Purchase.customer_id == permission.customer_id,
+        Purchase.category == permission.category,
+        sa.or_(Purchase.month == month, Purchase.state == PurchaseState.WAITING),
+    )
+    found = {state: (int(total), number) for state, total, number in db.session.execute(statement.group_by(Purchase.state))}
+    placed, waiting = (found.get(state, (0, 0)) for state in (PurchaseState.PLACED, PurchaseState.WAITING))
+    return Spending(Money(placed[0], permission.currency), Money(waiting[0], permission.currency), waiting[1])
+
+
+def purchases(query: ListQuery) -> Page:
+    """One page of the purchases of all customers, or of one: what waits, the longest first; else the newest first."""
+    statement = sa.select(*COLUMNS).join(Customer, _RECORD)
+    state = query.filters.get("state", PurchaseState.WAITING)
+    if state != EVERY:
+        statement = statement.where(Purchase.state == PurchaseState(state))
+    if "customer" in query.filters:
+        statement = statement.where(Customer.public_id == _key(query.filters["customer"]))
+    return lists.fetch(statement, query, NEWEST if "state" in query.filters else OLDEST, lambda row: (row.id, row.id))
+
+
+def shown(public_id: UUID) -> Any:
+    """A purchase with its customer, the subscription that it is for, and its order once it is bought."""
+    statement = (
+        sa.select(
+            Purchase,
+            Customer,
+            Subscription.public_id.label("subscription_id"),
+            sa.func.coalesce(sa.func.nullif(Subscription.nickname, ""), Subscription.name).label("subscription_name"),
+            Order.public_id.label("order_id"),
+        )
+        .join(Customer, _RECORD)
+        .join(Subscription, Subscription.id == Purchase.subscription_id)
+        .outerjoin(Order, Order.id == Purchase.order_id)
+    )
+    row = db.session.execute(statement.where(Purchase.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound(public_id)
+    return row
+
+
+def locked(public_id: UUID) -> tuple[Purchase, Customer]:
+    """A purchase and its customer's record, held until the change is committed: the customer first, as everybody locks them."""
+    customer = customers.record_of(find(Purchase, public_id).customer_id or 0, lock=True)
+    if customer is None:
+        raise NotFound(public_id)
+    return find(Purchase, public_id, lock=True), customer
+
+
+def _key(value: str) -> UUID:
+    """A public key; one that nobody has for what is none."""
+    try:
+        return UUID(value)
+    except ValueError:
+        return UUID(int=0)
