@@ -1,5 +1,6 @@
 """create_app(): the composition root, the only module that imports every feature."""
 
+import functools
 import importlib
 from types import SimpleNamespace
 
@@ -156,6 +157,8 @@ def _ui(app: Flask) -> None:
         for macro, value in app.jinja_env.get_template(name).module.__dict__.items():
             if not macro.startswith("_"):
                 setattr(ui, macro, value)
+    for name in ("icon", "due"):  # a page has dozens that read alike
+        setattr(ui, name, functools.lru_cache(maxsize=1024)(getattr(ui, name)))
 
 
 def _logging(app: Flask) -> None:

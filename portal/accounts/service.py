@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 
 from portal.accounts import mails, passwords, queries
 from portal.accounts.models import Organization, ResetWish, User, UserRole, UserSession, UserState
-from portal.core import audit, outbox, tokens
+from portal.core import audit, jobs, outbox, tokens
 from portal.core.access import CUSTOMER_ROLES, PARTNER_ROLES, PORTAL, Actor, Cloud, PartnerType, Role, Side, grantable_roles
 from portal.core.db import db
 from portal.core.errors import Forbidden, NotFound, Refused, Stale
@@ -379,17 +379,19 @@ def wish_reset(email: str, *, at: datetime) -> None:
 
 def answer_reset_wishes(*, at: datetime) -> int:
     """Mail a reset link for every wish whose address has an open account."""
-    wishes = db.session.scalars(sa.select(ResetWish).order_by(ResetWish.id).limit(500).with_for_update(skip_locked=True)).all()
-    for email in {wish.email_key for wish in wishes}:
-        user = queries.user_by_email(email)
-        if user is None or user.state is not UserState.ACTIVE:
-            continue
+    answered: set[str] = set()
+
+    def answer(wish: ResetWish) -> None:
+        db.session.delete(wish)
+        user = queries.user_by_email(wish.email_key)
+        if wish.email_key in answered or user is None or user.state is not UserState.ACTIVE:
+            return
         _renew_reset_link(user, at)
         audit.record("password.reset_requested", by=PORTAL, at=at, seen_by=(user.organization_id,), after={"person": user.email})
         mails.reset(user, at=at)
-    for wish in wishes:
-        db.session.delete(wish)
-    return len(wishes)
+        answered.add(user.email_key)
+
+    return len(jobs.each(sa.select(ResetWish).order_by(ResetWish.id), answer))
 
 
 def send_reset(user: User, *, by: Actor, at: datetime) -> None:

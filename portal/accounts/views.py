@@ -38,7 +38,7 @@ def create() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return invalid(_template(), form=_apart(form), session_ended=sessions.ended())
     account = f"known/{form.email.data.casefold()}" if sessions.is_known(form.email.data) else form.email.data.casefold()
-    address = request.remote_addr
+    address = throttle.visitor()
     throttle.hit(throttle.SIGN_IN_ADDRESS, address)
     throttle.hit(throttle.SIGN_IN_ACCOUNT, account)
     user = service.sign_in(form.email.data, form.password.data, at=clock.now())

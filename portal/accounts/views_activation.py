@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import current_app, flash, g, request, url_for
+from flask import current_app, flash, g, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -36,8 +36,8 @@ def show() -> ResponseReturnValue:
 
 @feature.post("/code", permission=Permission.ANYONE)
 def create_code() -> ResponseReturnValue:
-    throttle.hit(throttle.CODE_ADDRESS, request.remote_addr)
-    throttle.hit(throttle.CODE, sessions.held("activation").get("email", request.remote_addr))
+    throttle.hit(throttle.CODE_ADDRESS, throttle.visitor())
+    throttle.hit(throttle.CODE, sessions.held("activation").get("email", throttle.visitor()))
     user = _user(lock=True)
     if user is None:
         return _gone()

@@ -1,6 +1,6 @@
 """Forgotten password: a link by mail, then a new password."""
 
-from flask import flash, request, url_for
+from flask import flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -27,7 +27,7 @@ def create() -> ResponseReturnValue:
     form = ForgottenForm()
     if not form.validate_on_submit():
         return invalid("accounts/forgotten.html", form=form)
-    throttle.hit(throttle.RESET_ADDRESS, request.remote_addr)
+    throttle.hit(throttle.RESET_ADDRESS, throttle.visitor())
     throttle.hit(throttle.RESET, form.email.data.casefold())
     service.wish_reset(form.email.data, at=clock.now())
     flash(

@@ -48,13 +48,16 @@ class Finder:
         number = len(search.patterns(query.words))
         if not number:
             rows = db.session.execute(self._plain(*shape), values).all()
-            return self._cut(rows, query, values, 0, "")
+            return lists.paged(rows, query, self._position(query.sort), rows[0].in_all if rows else lists.whole(rows, query))
         rows = db.session.execute(self._window(*shape, number), values).all()
         if len(rows) > lists.PAGE_SIZE:
             return lists.paged(rows, query, self._position(query.sort), None)
         dialect = db.engine.dialect.name
         rows = db.session.execute(self._indexed(*shape, number, dialect), values).all()
-        return self._cut(rows, query, values, number, dialect)
+        total = lists.whole(rows, query)
+        if total is None:
+            total = db.session.scalar(self._counting(shape[1], number, dialect), values)
+        return lists.paged(rows, query, self._position(query.sort), total)
 
     def everything(self, query: ListQuery, *columns: Any) -> tuple[sa.Select, dict[str, Any]]:
         """These columns of all rows of the query, with its parameters: for exports."""
@@ -66,18 +69,13 @@ class Finder:
         statement = statement.order_by(*((sort.column.desc(),) if sort.descending else (sort.column, sort.key)))
         return statement, {**self.values(query), **search.parameters(query.words)}
 
-    def _cut(self, rows: Sequence[Any], query: ListQuery, values: dict[str, Any], number: int, dialect: str) -> Page:
-        total = lists.whole(rows, query)
-        if total is None:
-            total = db.session.scalar(self._counting(tuple(sorted(query.filters)), number, dialect), values)
-        return lists.paged(rows, query, self._position(query.sort), total)
-
     def _position(self, sort: str) -> Callable[[Any], tuple[Any, int]]:
         name = self.sorts[sort].column.key
         return lambda row: (getattr(row, name), row.id)
 
     def _plain_statement(self, sort: str, filters: Filters, way: str) -> sa.Select:
-        return lists.keyset(self.narrow(sa.select(*self.columns), filters), way, self.sorts[sort])
+        wanted = lists.keyset(self.narrow(sa.select(*self.columns), filters), way, self.sorts[sort])
+        return lists.with_count(wanted, self.narrow(sa.select(self.model.id), filters))
 
     def _window_statement(self, sort: str, filters: Filters, way: str, words: int) -> sa.Select:
         """The words looked for in the next rows in list order only."""
@@ -101,8 +99,7 @@ class Finder:
         return lists.keyset(found, {"after": "first", "before": "last"}.get(way, way), self.sorts[sort])
 
     def _counting_statement(self, filters: Filters, words: int, dialect: str) -> sa.Select:
-        statement = self.narrow(sa.select(self.model.id), filters)
-        return lists.counting(statement.where(*self._indexed_words(words, dialect)) if words else statement)
+        return lists.counting(self.narrow(sa.select(self.model.id), filters).where(*self._indexed_words(words, dialect)))
 
     def _indexed_words(self, words: int, dialect: str) -> list[sa.ColumnElement[bool]]:
         if self.through is None:

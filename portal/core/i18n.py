@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, dates, numbers
 from babel.support import NullTranslations, Translations
-from flask import Flask, current_app, g, has_request_context, request, session
+from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
 from flask_babel import Babel, force_locale
 from flask_babel import get_locale as _flask_locale
 from jinja2 import pass_eval_context
@@ -41,7 +41,14 @@ def init_app(app: Flask, languages: tuple[str, ...]) -> None:
 
 def language() -> str:
     """The language of this page or mail: 'en' or 'fr'."""
-    return str(_flask_locale() or SOURCE_LANGUAGE)
+    if not has_app_context():
+        return SOURCE_LANGUAGE
+    spoken: str | None = g.get("spoken")  # asked for with every word of a page
+    if spoken is None:
+        spoken = str(_flask_locale() or SOURCE_LANGUAGE)
+        if "actor" in g:  # whose language it is
+            g.spoken = spoken
+    return spoken
 
 
 def languages() -> list[tuple[str, str]]:
@@ -52,8 +59,13 @@ def languages() -> list[tuple[str, str]]:
 @contextmanager
 def speaking(code: str | None) -> Iterator[None]:
     """Inside, texts come in this language: for mail, which is written in the recipient's."""
-    with force_locale(code if code in current_app.config["LANGUAGES"] else SOURCE_LANGUAGE):
-        yield
+    outer, spoken = g.get("spoken"), code if code in current_app.config["LANGUAGES"] else SOURCE_LANGUAGE
+    with force_locale(spoken):
+        g.spoken = spoken
+        try:
+            yield
+        finally:
+            g.spoken = outer
 
 
 @functools.cache
@@ -157,7 +169,12 @@ def show_country(code: str) -> str:
 
 
 def show_number(value: int) -> str:
-    return numbers.format_decimal(value, locale=language())
+    return _number(value, language())
+
+
+@functools.lru_cache(maxsize=1024)
+def _number(value: int, spoken: str) -> str:
+    return numbers.format_decimal(value, locale=spoken)
 
 
 def show_percent(value: Decimal) -> str:

@@ -4,24 +4,28 @@ A task is gone once claimed, so what must happen is a row (of the outbox, of a l
 Every job may run twice at once without harm; it therefore needs no leader.
 """
 
+import contextlib
 import fcntl
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import sqlalchemy as sa
 from flask import Flask, current_app, has_app_context
 from huey import Huey, PostgresHuey, RedisHuey, SqliteHuey, crontab
 from huey.consumer import Consumer
 from huey.serializer import SignedSerializer
 
 from portal.config import Settings
-from portal.core.db import db, writing
+from portal.core.db import attempt, db, writing
 
 log = logging.getLogger(__name__)
 WorkT = TypeVar("WorkT", bound=Callable[[], Any])
+AT_ONCE = 1000  # rows that a job does in one transaction
+MOST_FAILURES = 1000  # of one run: after so many the fault is hardly theirs, and the log has told enough
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,41 @@ def run(name: str) -> Any:
             raise
         finally:
             db.session.remove()
+
+
+def each(due: sa.Select, work: Callable[[Any], None]) -> list[Any]:
+    """Do the work with the rows that are due, in their order, each undone alone when it fails; returns those that are done.
+
+    Work must make its row no longer due. One that fails stays due for the next run and holds up none of those behind it.
+    """
+    done: list[Any] = []
+    failed = 0
+    locked = due.with_for_update(of=due.column_descriptions[0]["entity"], skip_locked=True)
+    while len(done) < AT_ONCE and failed < MOST_FAILURES:
+        # Those that failed are still the first ones due.
+        rows = db.session.scalars(locked.offset(failed).limit(AT_ONCE - len(done))).all()
+        if not rows:
+            break
+        for row in rows:
+            before = len(done)
+            with alone(f"{type(row).__name__} {getattr(row, 'public_id', row.id)}"):
+                work(row)
+                db.session.flush()
+                done.append(row)
+            failed += len(done) == before
+    return done
+
+
+@contextlib.contextmanager
+def alone(what: str) -> Iterator[None]:
+    """A piece of a job's work: when it fails it is undone, the log tells which one it was, and the job goes on."""
+    try:
+        with attempt():
+            yield
+    except sa.exc.OperationalError:  # the database does not answer: no fault of this piece
+        raise
+    except Exception:
+        log.exception("%s failed and is left as it was; it is tried again on the job's schedule", what)
 
 
 def names() -> list[str]:

@@ -1,6 +1,7 @@
 """Money: an amount in minor units with its currency; integers, never floats (R90)."""
 
 import functools
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -9,6 +10,10 @@ from babel.core import get_global
 
 from portal.core.places import MARKETS
 
+# Groups of three with one and the same mark between them, and another one before the decimals.
+_NUMBER = re.compile(
+    r"(?=.*\d)(?P<whole>\d*|\d{1,3}(?:(?P<group>[ '.,])\d{3})(?:(?P=group)\d{3})*)(?:(?!(?P=group))(?P<mark>[.,])(?P<decimals>\d*))?", re.ASCII
+)
 MOST = 10**15  # minor units: what a 64-bit column holds with much to spare
 
 
@@ -56,23 +61,16 @@ def parse(text: str, currency: str, locale: str) -> Money:
 
 
 def amount(text: str, locale: str) -> Decimal:
-    """A typed number: a lone mark that groups nothing separates the decimals. ValueError for what is none."""
-    plain = "".join(text.split()).replace("\N{RIGHT SINGLE QUOTATION MARK}", "").replace("'", "")
-    marks = [mark for mark in plain if mark in ".,"]
-    if len(set(marks)) == 2:
-        decimal = plain[max(plain.rfind("."), plain.rfind(","))]
-        if plain.count(decimal) > 1:
-            raise ValueError(text)
-    elif len(marks) == 1:
-        decimal = marks[0]
-        if len(plain.rpartition(decimal)[2]) == 3 and decimal != Locale.parse(locale).number_symbols["latn"]["decimal"]:
-            decimal = ""  # it groups
-    else:
-        decimal = ""
-    cleaned = "".join("." if letter == decimal else "" if letter in ".," else letter for letter in plain)
-    if not cleaned.isascii() or not cleaned.replace(".", "", 1).isdecimal() or len(cleaned) > 20:
+    """A typed number: a lone mark that groups nothing separates the decimals, and groups have three digits. ValueError for what is none."""
+    plain = re.sub(r"\s", " ", text.strip()).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    found = _NUMBER.fullmatch(plain)
+    if found is None or len(plain) > 26:
         raise ValueError(text)
-    return Decimal(cleaned)
+    whole, mark, decimals = (found[part] or "" for part in ("whole", "mark", "decimals"))
+    grouping = "," if Locale.parse(locale).number_symbols["latn"]["decimal"] == "." else "."
+    if mark == grouping and len(decimals) == 3 and re.fullmatch(r"[1-9]\d{0,2}", whole):  # 1,250 in English
+        whole, decimals = whole + decimals, ""
+    return Decimal("".join(filter(str.isdecimal, whole)) + ("." + decimals if decimals else ""))
 
 
 def currency_of(country: str) -> str:

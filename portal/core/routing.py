@@ -73,7 +73,7 @@ def enveloped(view: Callable[..., Any], any_of: tuple[Permission, ...], limit: t
         if not safe:
             read_and_write()
         if limit is not None:
-            throttle.hit(limit, f"{actor.organization_id}/{actor.user_id}" if actor else request.remote_addr)
+            throttle.hit(limit, f"{actor.organization_id}/{actor.user_id}" if actor else throttle.visitor())
         if safe:
             return _transact(view, arguments, actor)
         if not carries_token():

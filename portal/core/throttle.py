@@ -1,5 +1,6 @@
 """Rate limits that survive restarts and are shared by all processes: in our database, or in Redis when there is one (S10, S11)."""
 
+import ipaddress
 import logging
 import re
 import time
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -150,6 +151,17 @@ def init_app(app: Flask, settings: Settings) -> None:
         redis: Any = storage_from_string(settings.redis_url, **patience)
         durable = WithSpare(redis, DatabaseStorage())
     app.extensions["throttle"] = {False: durable, True: FixedWindowRateLimiter(MemoryStorage())}
+
+
+def visitor() -> str:
+    """Where this request comes from, as limits count it: the address, or of IPv6 the /64 within which one line or machine has all addresses."""
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return str(request.remote_addr)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((int(address), 64), strict=False))
 
 
 def hit(limit: Limit, key: object, *, times: int = 1) -> None:

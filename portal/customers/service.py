@@ -150,8 +150,16 @@ def change_reseller(customer: Customer, entry: ResellerEntry, *, version: int | 
         return
     reseller = chosen_reseller(entry.reseller, by=by)
     name_reseller(customer, reseller, by=by, at=at)
-    if reseller is not None:
+    if reseller is not None and not _named_lately(customer, reseller, at):
         mails.reseller_named(customer, reseller, by=by, at=at)
+
+
+def _named_lately(customer: Customer, reseller: Organization, at: datetime) -> bool:
+    """Whether this record named this reseller within the last hour already, as our log tells: going to and fro writes no second message."""
+    E = audit.LogEntry
+    changes = sa.select(E.details).where(E.organization_id == customer.partner_id, E.customer_id == customer.customer_id, E.at > at - timedelta(hours=1))
+    named = db.session.scalars(changes.where(E.action == "customer.updated"))
+    return any((details or {}).get("after", {}).get("reseller") == reseller.name for details in named)
 
 
 def chosen_reseller(public_id: str, *, by: Actor) -> Organization | None:

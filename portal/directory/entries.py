@@ -10,6 +10,7 @@
 
 import itertools
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -73,11 +74,13 @@ def rank(ranks: Mapping[int, int], *, otherwise: int) -> None:
     # In another order each time: where very many change, all have their turn.
     statement = sa.select(DirectoryEntry.id, DirectoryEntry.partner_id, DirectoryEntry.rank).order_by(sa.func.random())
     rows = db.session.execute(statement.execution_options(yield_per=1000))
-    changed = ({"id": key, "rank": ranks.get(partner_id, otherwise)} for key, partner_id, old in rows if ranks.get(partner_id, otherwise) != old)
+    changed = ({"entry_id": key, "new_rank": ranks.get(partner_id, otherwise)} for key, partner_id, old in rows if ranks.get(partner_id, otherwise) != old)
     found = list(itertools.islice(changed, RANKED_AT_ONCE))
     rows.close()
     if found:
-        db.session.execute(sa.update(DirectoryEntry), found)
+        table: Any = DirectoryEntry.__table__  # not through the ORM, which raises for an entry that is gone by now: its profile was just published anew
+        change = sa.update(table).where(table.c.id == sa.bindparam("entry_id")).values(rank=sa.bindparam("new_rank"))
+        db.session.connection().execute(change, sorted(found, key=operator.itemgetter("entry_id")))  # two runs lock them in one order
 
 
 def terms(content: dict[str, Any], labels: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from portal.accounts.models import Organization
 from portal.core.access import Actor
 from portal.core.db import db, find
 from portal.core.errors import NotFound
@@ -70,7 +71,8 @@ def logo(public_id: UUID, viewer: Actor | None) -> tuple[Any, bool]:
     if row is None:
         raise NotFound(public_id)
     shown = sa.select(DirectoryEntry.id).where(DirectoryEntry.partner_id == row.partner_id, DirectoryEntry.logo_public_id == public_id)
-    published = db.session.scalar(shown.limit(1)) is not None
+    open_ones = shown.join(Organization, Organization.id == DirectoryEntry.partner_id).where(Organization.suspended_at.is_(None))
+    published = db.session.scalar(open_ones.limit(1)) is not None
     if not published and (viewer is None or viewer.organization_id != row.partner_id):
         raise NotFound(public_id)
     return row, published

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts.service import stale
-from portal.core import audit
+from portal.core import audit, jobs
 from portal.core.access import Actor
 from portal.core.db import db
 from portal.core.errors import Refused
@@ -190,15 +190,15 @@ def delete(profile: BusinessProfile, *, by: Actor, at: datetime) -> None:
 def remind(*, at: datetime) -> int:
     """Once in six months, of what is published and was neither changed nor confirmed for six months."""
     B, before = BusinessProfile, at - profiles.STALE_AFTER
+
+    def tell(profile: BusinessProfile) -> None:
+        profile.reminded_at = at
+        mails.stale(profile, at=at)
+
     with scoped(EVERYTHING):
         unheeded = sa.or_(B.reminded_at.is_(None), B.reminded_at <= before)
-        due = sa.select(B).where(B.state == ProfileState.PUBLISHED, B.changed_at <= before, unheeded).order_by(B.changed_at, B.id).limit(500)
-        found = db.session.scalars(due.with_for_update(skip_locked=True)).all()
-        for profile in found:
-            profile.reminded_at = at
-            mails.stale(profile, at=at)
-        db.session.flush()
-    return len(found)
+        due = sa.select(B).where(B.state == ProfileState.PUBLISHED, B.changed_at <= before, unheeded).order_by(B.changed_at, B.id)
+        return len(jobs.each(due, tell))
 
 
 def _changed(profile: BusinessProfile, *, by: Actor, at: datetime, before: dict[str, Any] | None = None, after: dict[str, Any] | None = None) -> None:

@@ -42,7 +42,7 @@ def create(profile_id: UUID) -> ResponseReturnValue:
     good = form.validate_on_submit() and form.prove(profile_id, at=clock.now())
     is_wanted = good and not form.is_of_a_bot()
     if is_wanted:
-        throttle.hit(throttle.INQUIRY_ADDRESS, request.remote_addr)
+        throttle.hit(throttle.INQUIRY_ADDRESS, throttle.visitor())
         throttle.hit(throttle.INQUIRY, form.email.data.casefold())
     row = queries.entry(profile_id)
     if not good:

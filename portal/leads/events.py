@@ -17,3 +17,8 @@ class PartnersToRefer:
     words: str = ""
     organization_id: int | None = None
     most: int = 20
+
+
+@dataclass(frozen=True)
+class PublishedPartners:
+    """Which partners does the directory show? Subscribers answer with selects of organization ids."""

@@ -10,6 +10,7 @@ from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.core import outbox
 from portal.core.access import Role
 from portal.core.db import db
+from portal.leads import sharing
 from portal.leads.models import Lead, LeadSource, LeadState
 
 MOST = 20  # people or leads that one message goes to or names
@@ -27,9 +28,9 @@ def declined(lead: Lead, *, tell: bool, at: datetime) -> None:
     partner = db.session.get_one(Organization, lead.partner_id)
     if tell and lead.email:
         _to_customer("declined", lead, partner, at)
-    if lead.referrer_id:
-        for user in _senders(lead.referrer_id, lead.entered_by_id):
-            _post("declined_referral", user, lead.referrer_id, at, lead=lead, partner=partner.name)
+    if referrer_id := sharing.referrer_of(lead):
+        for user in _senders(referrer_id, lead.entered_by_id):
+            _post("declined_referral", user, referrer_id, at, lead=lead, partner=partner.name)
 
 
 def referred(lead: Lead, *, referrer: str, partner: str, owner_id: int | None, at: datetime) -> None:
@@ -50,10 +51,10 @@ def referred(lead: Lead, *, referrer: str, partner: str, owner_id: int | None, a
 
 def closed_referral(lead: Lead, *, at: datetime) -> None:
     """To whoever referred the lead: it is won or lost, and no more than that (R2)."""
-    if lead.referrer_id:
+    if referrer_id := sharing.referrer_of(lead):
         partner = db.session.get_one(Organization, lead.partner_id)
-        for user in _senders(lead.referrer_id, lead.entered_by_id):
-            _post("referred_closed", user, lead.referrer_id, at, company=lead.company, won=lead.state is LeadState.WON, partner=partner.name)
+        for user in _senders(referrer_id, lead.entered_by_id):
+            _post("referred_closed", user, referrer_id, at, company=lead.company, won=lead.state is LeadState.WON, partner=partner.name)
 
 
 def expired_inquiry(lead: Lead, *, at: datetime) -> None:

@@ -19,7 +19,7 @@ from portal.leads.entering import QUALIFIED
 from portal.leads.models import OPEN, URGENT_FOR, Lead, LeadEntry, LeadFavorite, LeadPerson, LeadSource, LeadState
 
 NEVER = datetime.max.replace(tzinfo=UTC)
-CARDS = 20  # of a column of the board
+CARDS = 12  # of a column of the board
 
 
 class Tab(StrEnum):

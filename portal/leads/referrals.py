@@ -16,7 +16,7 @@ from portal.core.errors import Refused
 from portal.core.lists import ListQuery, Page, Sort, fetch
 from portal.core.places import market
 from portal.core.scope import EVERYTHING, Scope, scoped
-from portal.leads import mails
+from portal.leads import mails, sharing
 from portal.leads.entering import check_entry, wait_for_others
 from portal.leads.events import PartnersToRefer
 from portal.leads.models import OPEN, DeclineReason, Lead, LeadSource, LeadState, LossReason
@@ -91,7 +91,7 @@ def referred(query: ListQuery, *, by: Actor) -> Page:
     """What this partner referred, the newest first."""
     statement = _referred_by(by)
     if "state" in query.filters:
-        statement = statement.where(Lead.state == LeadState(query.filters["state"]))
+        statement = statement.where(Lead.state == LeadState(query.filters["state"]), sharing.shared())
     with scoped(EVERYTHING):
         return fetch(statement, query, NEWEST, lambda row: (row.id, row.id))
 
@@ -106,8 +106,12 @@ def shown(lead: Lead, by: Actor) -> dict[str, Any]:
 
 
 def _referred_by(by: Actor) -> Any:
-    """All that a referrer may know of a lead that is another partner's now (R2). To be run in scoped(EVERYTHING)."""
-    columns = (Lead.id, Lead.company, Lead.state, Lead.received_at, Lead.due_at, Lead.state_at, Organization.name.label("partner"))
+    """All that a referrer may know of a lead that is another partner's now (R2). To be run in scoped(EVERYTHING).
+
+    `state` and `state_at` are None where the state is shared no longer.
+    """
+    state, state_at = (sa.case((sharing.shared(), column)).label(column.key) for column in (Lead.state, Lead.state_at))
+    columns = (Lead.id, Lead.company, state, Lead.received_at, Lead.due_at, state_at, Organization.name.label("partner"))
     return sa.select(*columns).join(Organization, Organization.id == Lead.partner_id).where(Lead.referrer_id == by.organization_id)
 
 

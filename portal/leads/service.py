@@ -11,14 +11,14 @@ from flask_babel import gettext as _
 
 from portal.accounts.models import Organization
 from portal.accounts.service import stale
-from portal.core import audit
+from portal.core import audit, jobs
 from portal.core.access import PORTAL, Actor, Cloud
 from portal.core.db import db, uuid7
 from portal.core.errors import NotFound, Refused
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.service import name_key, searchable
-from portal.leads import mails
+from portal.leads import mails, sharing
 from portal.leads.models import (
     ANSWER_WITHIN,
     CompanySize,
@@ -36,7 +36,6 @@ from portal.leads.states import LEAD
 
 MOST_PEOPLE = 50
 MOST_FAVORITES = 500
-EXPIRED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -290,27 +289,31 @@ def lose_lead(lead: Lead, entry: LossEntry, *, by: Actor, at: datetime) -> None:
 
 def _move(lead: Lead, action: str, *, by: Actor, at: datetime, text: str = "", **details: Any) -> None:
     LEAD.apply(lead, action, by=by, at=at, seen_by=(lead.partner_id,), details={"company": lead.company, **details})
-    if lead.referrer_id is not None:  # who referred it learns the state, not who did it nor why (R2)
+    if (referrer_id := sharing.referrer_of(lead)) is not None:  # who referred it learns the state, not who did it nor why (R2)
         partner = db.session.get_one(Organization, lead.partner_id)
         after = {"company": lead.company, "state": lead.state.value}
-        audit.record(f"lead.{lead.state.value}", by=Actor(user_id=None, name=partner.name), at=at, seen_by=(lead.referrer_id,), after=after)
+        audit.record(f"lead.{lead.state.value}", by=Actor(user_id=None, name=partner.name), at=at, seen_by=(referrer_id,), after=after)
     note_history(lead, f"lead.{lead.state.value}", by, at, text=text, details=details)
 
 
 def expire_leads(*, at: datetime) -> int:
     """Leads without an answer within 14 days of receipt; whoever sent them is told (R54)."""
+
+    def lapse(lead: Lead) -> None:
+        _move(lead, "expire", by=PORTAL, at=at)
+        if lead.source is LeadSource.INQUIRY:
+            mails.expired_inquiry(lead, at=at)
+
     with scoped(EVERYTHING):
         due = sa.select(Lead).where(Lead.state == LeadState.RECEIVED, Lead.due_at <= at).order_by(Lead.due_at, Lead.id)
-        leads = db.session.scalars(due.limit(EXPIRED_AT_ONCE).with_for_update(skip_locked=True)).all()
+        leads = jobs.each(due, lapse)
         sent: dict[tuple[int, int | None, int | None], list[Lead]] = defaultdict(list)
         for lead in leads:
-            _move(lead, "expire", by=PORTAL, at=at)
-            if lead.source is LeadSource.INQUIRY:
-                mails.expired_inquiry(lead, at=at)
-            else:
+            if lead.source is not LeadSource.INQUIRY and lead.referrer_id == sharing.referrer_of(lead):
                 sent[lead.partner_id, lead.referrer_id, lead.entered_by_id].append(lead)
         for theirs in sent.values():
-            mails.expired_entered(theirs, at=at)
+            with jobs.alone(f"The message on {len(theirs)} expired leads, Lead {theirs[0].public_id} the first"):
+                mails.expired_entered(theirs, at=at)
         return len(leads)
 
 

@@ -10,8 +10,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext, ngettext
 
+from portal.core import money
 from portal.core.audit import ACTIONS
-from portal.core.i18n import language, show_day, zone
+from portal.core.i18n import language, show_day, show_money, zone
 from portal.leads.models import OPEN, URGENT_FOR, CompanySize, DeclineReason, LeadSource, LeadState, LossReason, PersonKind
 
 SOURCE_NAMES = {
@@ -114,6 +115,7 @@ class Deadline:
     left: str
     day: str
     soon: bool
+    at: str  # the day, for programs
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,7 @@ class Wording:
     def deadline(self, lead: Any) -> Deadline:
         """How long is left to answer this lead, or a row with its columns (R54)."""
         hours = max(0, (lead.due_at - self.at) // _HOUR)
-        return Deadline(
-            _left(hours if hours < 48 else 0, hours // 24, self.language), _day(lead.due_at.astimezone(self.zone).date(), self.language), hours < 72
-        )
+        return _deadline(hours if hours < 48 else 0, hours // 24, hours < 72, lead.due_at.astimezone(self.zone).date(), self.language)
 
     def flame(self, lead: Any) -> Flame | None:
         """Whether it burns, as long as the lead is open."""
@@ -145,16 +145,13 @@ class Wording:
         return Flame(hours, _short(hours, self.language))
 
 
-@functools.lru_cache(maxsize=256)
-def _left(hours: int, days: int, spoken: str) -> str:
-    if days > 1:
-        return ngettext("%(num)s day left", "%(num)s days left", days)
-    return ngettext("%(num)s hour left", "%(num)s hours left", hours) if hours else _("Less than an hour left")
-
-
 @functools.lru_cache(maxsize=1024)
-def _day(day: date, spoken: str) -> str:
-    return show_day(day)
+def _deadline(hours: int, days: int, soon: bool, day: date, spoken: str) -> Deadline:
+    if days > 1:
+        left = ngettext("%(num)s day left", "%(num)s days left", days)
+    else:
+        left = ngettext("%(num)s hour left", "%(num)s hours left", hours) if hours else _("Less than an hour left")
+    return Deadline(left, show_day(day), soon, day.isoformat())
 
 
 @functools.lru_cache(maxsize=256)
@@ -175,12 +172,22 @@ def told(entry: Any) -> list[str]:
     after = entry.details.get("after", {key: value for key, value in entry.details.items() if key != "before"})
     lines = []
     for key, value in after.items():
-        label, shown = DETAILS.get(key, key), str(CODES.get(value, value)) if key in CODED else str(value)
+        label, shown = DETAILS.get(key, key), _shown(key, value)
         if before.get(key):
-            lines.append(_("%(label)s: %(before)s, now %(after)s", label=label, before=before[key], after=shown or "–"))
+            lines.append(_("%(label)s: %(before)s, now %(after)s", label=label, before=_shown(key, before[key]), after=shown or "–"))
         else:
             lines.append(_("%(label)s: %(text)s", label=label, text=shown or "–"))
     return lines
+
+
+def _shown(key: str, value: Any) -> str:
+    """A value that the history holds, as its reader writes it."""
+    if key in CODED:
+        return str(CODES.get(value, value))
+    if key == "value" and value:
+        amount, currency = value.split()
+        return show_money(money.parse(amount, currency, "en"))
+    return show_day(date.fromisoformat(value)) if key == "purchase_on" and value else str(value)
 
 
 FUNNEL = {**{state.value: name for state, name in STATE_NAMES.items()}, "converted": _l("Became a customer")}

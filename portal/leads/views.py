@@ -1,5 +1,7 @@
 """Leads: the list with its tabs, the board, export, and a lead's own page with notes, people and favorites."""
 
+import functools
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -43,14 +45,14 @@ def index() -> ResponseReturnValue:
     query = _query("/leads")
     if query.words:
         throttle.hit(throttle.SEARCH, g.actor.user_id)
-    return page("leads/index.html", swaps=("results",), **_around(query, queries.open_counts(g.actor)), found=queries.page(query))
+    return page("leads/index.html", swaps=("results",), **_around(query, functools.partial(queries.open_counts, g.actor)), found=queries.page(query))
 
 
 @feature.get("/board", permission=P.LEAD_WORK)
 def board() -> ResponseReturnValue:
     query = _query("/leads/board", "tab")
     counts, cards = queries.board(query)
-    return page("leads/board.html", **_around(query, counts), cards=cards)
+    return page("leads/board.html", **_around(query, lambda: counts), cards=cards)
 
 
 @feature.get("/export", permission=P.LEAD_WORK, limit=throttle.EXPORTS)
@@ -130,8 +132,8 @@ def _query(path: str, *filters: str) -> LeadQuery:
     return queries.parse(path, arguments, by=g.actor, at=clock.now())
 
 
-def _around(query: LeadQuery, counts: dict[str, int]) -> dict[str, Any]:
-    """What list and board have in common."""
+def _around(query: LeadQuery, counts: Callable[[], dict[str, int]]) -> dict[str, Any]:
+    """What list and board have in common; only a whole page asks for the counts."""
     wording = texts.Wording(query.at, g.actor.time_zone)
     return {
         "query": query,

@@ -1,12 +1,13 @@
 """Delegated administration: granted by the customer, for roles and a time; extended, reminded of, ended (R30, R31)."""
 
+import functools
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts.models import Organization
-from portal.core import audit
+from portal.core import audit, jobs
 from portal.core.access import PORTAL, Actor
 from portal.core.db import db
 from portal.core.errors import NotFound, Refused
@@ -76,33 +77,33 @@ def remove(row: DelegatedAdministration, *, by: Actor, at: datetime) -> None:
 def run_out(*, at: datetime) -> int:
     """What reached its end: extends itself where the customer agreed to that, else ends."""
     D = DelegatedAdministration
+
+    def come_to_its_end(row: DelegatedAdministration) -> None:
+        customer = _record(row)
+        logged = customer.logged if customer else None
+        seen_by = (row.partner_id, row.customer_id)
+        assert row.ends_at is not None
+        if row.auto_extend and customer is not None and customer.state is RelationshipState.ACTIVE:
+            before = row.ends_at
+            while row.ends_at <= at:
+                row.ends_at += timedelta(days=EXTENSION_DAYS)
+            row.reminded_days = None
+            audit.record(
+                "delegated_administration.extended",
+                by=PORTAL,
+                at=at,
+                customer=logged,
+                seen_by=seen_by,
+                before={"ends_at": before},
+                after={"ends_at": row.ends_at},
+            )
+            mails.delegation_extended(row, customer, at=at)
+        else:
+            DELEGATION.apply(row, "end", by=PORTAL, at=at, customer=logged, seen_by=seen_by)
+            mails.delegation_lapsed(row, customer, at=at)
+
     with scoped(EVERYTHING):
-        due = sa.select(D).where(D.state == DelegationState.ACTIVE, D.ends_at <= at).order_by(D.id).limit(500).with_for_update(skip_locked=True)
-        rows = db.session.scalars(due).all()
-        for row in rows:
-            customer = _record(row)
-            logged = customer.logged if customer else None
-            seen_by = (row.partner_id, row.customer_id)
-            assert row.ends_at is not None
-            if row.auto_extend and customer is not None and customer.state is RelationshipState.ACTIVE:
-                before = row.ends_at
-                while row.ends_at <= at:
-                    row.ends_at += timedelta(days=EXTENSION_DAYS)
-                row.reminded_days = None
-                audit.record(
-                    "delegated_administration.extended",
-                    by=PORTAL,
-                    at=at,
-                    customer=logged,
-                    seen_by=seen_by,
-                    before={"ends_at": before},
-                    after={"ends_at": row.ends_at},
-                )
-                mails.delegation_extended(row, customer, at=at)
-            else:
-                DELEGATION.apply(row, "end", by=PORTAL, at=at, customer=logged, seen_by=seen_by)
-                mails.delegation_lapsed(row, customer, at=at)
-        return len(rows)
+        return len(jobs.each(sa.select(D).where(D.state == DelegationState.ACTIVE, D.ends_at <= at).order_by(D.id), come_to_its_end))
 
 
 def remind(*, at: datetime) -> int:
@@ -117,13 +118,15 @@ def remind(*, at: datetime) -> int:
                 D.ends_at <= at + timedelta(days=days),
                 sa.or_(D.reminded_days.is_(None), D.reminded_days > days),
             )
-            for row in db.session.scalars(due.order_by(D.id).limit(500).with_for_update(skip_locked=True)).all():
-                customer = _record(row)
-                row.reminded_days = days
-                if customer is not None:
-                    mails.delegation_lapsing(row, customer, at=at)
-                    sent += 1
+            sent += len(jobs.each(due.order_by(D.id), functools.partial(_tell_of_end, days=days, at=at)))
     return sent
+
+
+def _tell_of_end(row: DelegatedAdministration, *, days: int, at: datetime) -> None:
+    customer = _record(row)
+    row.reminded_days = days
+    if customer is not None:
+        mails.delegation_lapsing(row, customer, at=at)
 
 
 def _active(partner_id: int, organization_id: int) -> DelegatedAdministration | None:

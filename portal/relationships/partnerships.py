@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts.models import Organization
-from portal.core import audit, tokens
+from portal.core import audit, jobs, tokens
 from portal.core.access import PORTAL, Actor, PartnerType, Permission, Side
 from portal.core.db import db
 from portal.core.errors import Forbidden, Refused
@@ -171,22 +171,23 @@ def end(row: Partnership, *, reason: str, by: Actor, at: datetime) -> None:
 def expire(*, at: datetime) -> int:
     """Requests whose link ran out."""
     P = Partnership
+
+    def lapse(row: Partnership) -> None:
+        PARTNERSHIP.apply(row, "expire", by=PORTAL, at=at, seen_by=(row.partner_id,), details={"email": row.email})
+        mails.partnership_expired(row, at=at)
+
     with scoped(EVERYTHING):
-        due = sa.select(P).where(P.state == PartnershipState.SENT, P.expires_at <= at).order_by(P.id).limit(500).with_for_update(skip_locked=True)
-        rows = db.session.scalars(due).all()
-        for row in rows:
-            PARTNERSHIP.apply(row, "expire", by=PORTAL, at=at, seen_by=(row.partner_id,), details={"email": row.email})
-            mails.partnership_expired(row, at=at)
-        return len(rows)
+        return len(jobs.each(sa.select(P).where(P.state == PartnershipState.SENT, P.expires_at <= at).order_by(P.id), lapse))
 
 
 def remind(*, at: datetime) -> int:
     """Tell the author some days before an unanswered request lapses, once."""
     P = Partnership
+
+    def tell(row: Partnership) -> None:
+        row.reminded_at = at
+        mails.partnership_lapsing(row, at=at)
+
     with scoped(EVERYTHING):
         due = sa.select(P).where(P.state == PartnershipState.SENT, P.reminded_at.is_(None), P.expires_at <= at + REMIND_BEFORE, P.expires_at > at)
-        rows = db.session.scalars(due.order_by(P.id).limit(500).with_for_update(skip_locked=True)).all()
-        for row in rows:
-            row.reminded_at = at
-            mails.partnership_lapsing(row, at=at)
-        return len(rows)
+        return len(jobs.each(due.order_by(P.id), tell))

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from portal.accounts import queries as accounts
 from portal.accounts.models import Organization
 from portal.accounts.service import DomainProven
-from portal.core import audit, tokens
+from portal.core import audit, jobs, tokens
 from portal.core.access import PORTAL, Actor, Cloud, PartnerType, Side
 from portal.core.db import attempt, db
 from portal.core.errors import NotFound, Refused, Stale
@@ -259,25 +259,27 @@ def _waiting_addresses(keys: list[str]) -> set[str]:
 
 def expire_requests(*, at: datetime) -> int:
     """Requests whose link ran out (R22)."""
+    R = RelationshipRequest
+
+    def lapse(request: RelationshipRequest) -> None:
+        REQUEST.apply(request, "expire", by=PORTAL, at=at, customer=logged(request), seen_by=(request.partner_id, *told(request)))
+        mails.expired(request, at=at)
+
     with scoped(EVERYTHING):
-        due = sa.select(RelationshipRequest).where(RelationshipRequest.state == RequestState.SENT, RelationshipRequest.expires_at <= at)
-        requests = db.session.scalars(due.order_by(RelationshipRequest.id).limit(500).with_for_update(skip_locked=True)).all()
-        for request in requests:
-            REQUEST.apply(request, "expire", by=PORTAL, at=at, customer=logged(request), seen_by=(request.partner_id, *told(request)))
-            mails.expired(request, at=at)
-        return len(requests)
+        return len(jobs.each(sa.select(R).where(R.state == RequestState.SENT, R.expires_at <= at).order_by(R.id), lapse))
 
 
 def remind_of_requests(*, at: datetime) -> int:
     """Tell the author some days before an unanswered request lapses, once."""
     R = RelationshipRequest
+
+    def tell(request: RelationshipRequest) -> None:
+        request.reminded_at = at
+        mails.lapsing(request, at=at)
+
     with scoped(EVERYTHING):
         due = sa.select(R).where(R.state == RequestState.SENT, R.reminded_at.is_(None), R.expires_at <= at + REMIND_BEFORE, R.expires_at > at)
-        requests = db.session.scalars(due.order_by(R.id).limit(500).with_for_update(skip_locked=True)).all()
-        for request in requests:
-            request.reminded_at = at
-            mails.lapsing(request, at=at)
-        return len(requests)
+        return len(jobs.each(due.order_by(R.id), tell))
 
 
 def proposal(customer: Customer, *, by: Actor) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from flask import current_app, flash, g, request, url_for
+from flask import current_app, flash, g, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -175,7 +175,7 @@ def create_account(request_id: UUID) -> ResponseReturnValue:
     form = RegistrationForm()
     good = not form.updating and form.validate_on_submit()
     if good:
-        throttle.hit(throttle.CODE_ADDRESS, request.remote_addr)
+        throttle.hit(throttle.CODE_ADDRESS, throttle.visitor())
         throttle.hit(throttle.CODE, form.email.data.casefold())
     row = queries.request_held(request_id, possession.held(), g.actor, lock=True)
     if g.actor or answers.why_not(row, by=None, at=clock.now()):

@@ -21,6 +21,7 @@ from portal.core import clock
 from portal.core.db import db
 from portal.core.outbox import Mail
 from portal.core.scope import EVERYTHING, scoped
+from portal.directory import views as directory
 from portal.directory.models import BusinessProfile, Inquiry, ProfileLocation, ProfileLogo
 from portal.leads import texts as leads
 from portal.leads.models import Lead
@@ -374,7 +375,7 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(kind, "ugettext", lambda self, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "upgettext", lambda self, context, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "ungettext", lambda self, one, many, number: f"⟦{one if number == 1 else many}⟧")
-    kept = (activity.vocabulary, leads._left, leads._short)
+    kept = (activity.vocabulary, directory._choices, leads._deadline, leads._short)
     for words in kept:
         words.cache_clear()
     yield

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from portal import SUBSCRIBERS, create_app
-from portal.core import clock, jobs, outbox
+from portal.core import audit, clock, jobs, outbox
+from portal.core.access import PORTAL
 from portal.core.db import Base, db, writing
 from portal.core.outbox import Mail, MailState
 from tests.support import databases
@@ -151,6 +152,67 @@ def test_every_job_is_registered_with_the_queue(app):
 
     assert set(jobs.names()) <= tasks
     assert {f"every_{name}" for name in jobs.names() if jobs._jobs[name].minutes} <= tasks
+
+
+def to_be_sent():
+    with writing():
+        db.session.execute(sa.delete(Mail))
+        db.session.commit()
+    for number in range(7):
+        post(f"n{number}@papeterie.example")
+    return sa.select(Mail).where(Mail.state == MailState.QUEUED).order_by(Mail.id)
+
+
+def sent():
+    db.session.rollback()
+    return list(db.session.scalars(sa.select(Mail.recipient).where(Mail.state == MailState.SENT).order_by(Mail.id)))
+
+
+def test_a_row_that_always_fails_is_undone_alone_and_holds_up_none_behind_it(app, monkeypatch, caplog):
+    """Even as many as are done at once, at the head of the queue."""
+    due, taken = to_be_sent(), db.session.scalar(sa.select(Mail.message_id).order_by(Mail.id.desc()))
+    poisoned = {row.public_id for row in db.session.scalars(due.limit(3))}
+    monkeypatch.setattr(jobs, "AT_ONCE", 3)
+
+    def work(row):
+        row.state = MailState.SENT
+        audit.record("mail.retried", by=PORTAL, at=clock.now(), seen_by=(1,))
+        if row.public_id in poisoned:
+            row.message_id = taken  # which the database refuses
+
+    with writing():
+        done = jobs.each(due, work)
+        assert [row.recipient for row in done] == ["n3@papeterie.example", "n4@papeterie.example", "n5@papeterie.example"]
+        assert len(db.session.info["log"]) == 3
+        db.session.commit()
+        jobs.each(due, work)
+        db.session.commit()
+
+    assert sent() == [f"n{number}@papeterie.example" for number in (3, 4, 5, 6)]
+    assert all(f"Mail {public_id} failed" in caplog.text for public_id in poisoned)
+
+
+def test_when_nothing_works_a_job_stops_trying(app, monkeypatch):
+    due, tried = to_be_sent(), []
+    monkeypatch.setattr(jobs, "AT_ONCE", 1)
+    monkeypatch.setattr(jobs, "MOST_FAILURES", 4)
+
+    def work(row):
+        tried.append(row.public_id)
+        raise ValueError("always")
+
+    assert jobs.each(due, work) == []
+    assert len(set(tried)) == len(tried) == 4
+
+
+def test_a_database_that_does_not_answer_is_no_fault_of_a_row(app):
+    due = to_be_sent()
+
+    def work(row):
+        raise sa.exc.OperationalError("", {}, Exception("gone"))
+
+    with pytest.raises(sa.exc.OperationalError):
+        jobs.each(due, work)
 
 
 @pytest.mark.parametrize("name", jobs.names())

@@ -222,7 +222,7 @@ def test_words_are_bounded():
 def test_a_total_is_counted_no_further_than_a_thousand(things, app):
     fill([("a", 1, EPOCH)] * 1200)
     with app.test_request_context():
-        assert lists.count(sa.select(T.id)) == 1001
+        assert lists.fetch(sa.select(T.id), parse(), Sort(T.id, T.id), lambda row: (row.id, row.id)).total == 1001
         assert lists.Page([], total=1001).total_text == "1,000+ in all"
         assert lists.Page([], total=12).total_text == "12 in all"
 

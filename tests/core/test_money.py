@@ -30,6 +30,22 @@ minors = st.integers(min_value=0, max_value=money.MOST)
         ("-5", "en", None),
         ("five", "en", None),
         ("1.2.3,4,5", "en", None),
+        ("1.234.5", "en", None),  # groups have three digits
+        ("1.234.5", "fr", None),
+        ("1,234,5", "en", None),
+        ("12,34.50", "en", None),
+        ("1.23,50", "fr", None),
+        ("1 23", "fr", None),
+        ("1234 567", "fr", None),
+        ("1'2345", "en", None),
+        ("1 234.567,50", "fr", None),  # one and the same mark between groups
+        ("1,234 567", "en", None),
+        ("1.234.567,5", "fr", 123456750),
+        ("1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567,5", "fr", 123456750),
+        ("0,500", "en", None),  # no group begins with a nought, so these are three decimals
+        ("1250.", "en", 125000),
+        (",5", "fr", 50),
+        (".", "en", None),
         ("1e5", "en", None),
         ("٣", "en", None),
         ("9" * 30, "en", None),

@@ -247,7 +247,7 @@ def test_the_opt_outs_are_known():
         if "scoped(EVERYTHING" in (text := path.read_text()) and path.name not in ("scope.py",)
     }
     assert set(found) <= {
-        "accounts/service.py", "cli.py", "customers/service.py", "demo.py", "leads/figures.py", "leads/referrals.py", "leads/service.py", "onboarding/service.py", "relationships/delegation.py", "relationships/queries.py",
+        "accounts/service.py", "cli.py", "customers/service.py", "demo.py", "leads/figures.py", "leads/referrals.py", "leads/service.py", "leads/sharing.py", "onboarding/service.py", "relationships/delegation.py", "relationships/queries.py",
         "relationships/answers.py", "relationships/partnerships.py", "relationships/ending.py", "relationships/registration.py", "relationships/service.py",
         "subscriptions/reselling.py", "subscriptions/reservations.py", "subscriptions/resold.py", "subscriptions/service.py", "directory/profiles.py", "directory/service.py",
     }, found  # fmt: skip

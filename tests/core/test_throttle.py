@@ -240,3 +240,27 @@ def test_behind_a_trusted_proxy_its_word_counts_and_no_other(app, tmp_path, monk
     try_to_sign_in(Visitor(proxied), 429, "n8@nowhere.example", **{"X-Forwarded-For": "198.51.100.8, 203.0.113.7"})
     try_to_sign_in(Visitor(proxied), 422, "n9@nowhere.example", **{"X-Forwarded-For": "198.51.100.8, 203.0.113.8"})
     closed(proxied)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("2001:db8:1:2:a:b:c:d", "2001:db8:1:2::1", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("203.0.113.7", "::ffff:203.0.113.7", True),
+    ],
+)
+def test_of_ipv6_a_line_counts_and_not_its_many_addresses(app, first, second, same):
+    """S10, S11"""
+
+    def counted(address):
+        with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+            return throttle.visitor()
+
+    assert (counted(first) == counted(second)) == same
+
+
+def test_no_address_at_all_is_counted_too(app):
+    with app.test_request_context(environ_base={"REMOTE_ADDR": ""}):
+        assert throttle.visitor() == ""

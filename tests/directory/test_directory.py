@@ -340,6 +340,29 @@ def test_where_very_many_ranks_change_all_have_their_turn(app, monkeypatch):
     assert db.session.scalar(sa.select(sa.func.min(DirectoryEntry.rank))) > 0
 
 
+def test_an_entry_that_goes_while_ranks_are_written_holds_up_no_other(app, engine):
+    """Publishing anew puts another entry in its place."""
+    if engine == "sqlite":
+        pytest.skip("there nobody else writes meanwhile")
+    for name in ("A", "B", "C"):
+        rows.publish(name, rank=0)
+    gone = []
+
+    class Ranks(dict):
+        def get(self, partner_id, otherwise):
+            if not gone:
+                gone.append("A")
+                with db.engine.begin() as other:
+                    for statement in (sa.delete(DirectoryPlace), sa.delete(DirectoryEntry).where(DirectoryEntry.name == "A")):
+                        other.execute(statement)
+            return otherwise
+
+    entries.rank(Ranks(), otherwise=7)
+    db.session.commit()
+
+    assert db.session.execute(sa.select(DirectoryEntry.name, DirectoryEntry.rank).order_by(DirectoryEntry.name)).all() == [("B", 7), ("C", 7)]
+
+
 def test_a_suspended_organization_is_not_shown(people, app):
     profile = rows.publish()
     with writing():

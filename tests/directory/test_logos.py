@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from portal.core.db import db, find
+from portal.accounts.models import Organization
+from portal.core import clock
+from portal.core.db import db, find, writing
 from portal.core.errors import Refused
 from portal.core.scope import EVERYTHING, scoped
 from portal.directory import logos
@@ -299,6 +301,15 @@ def test_an_unpublished_logo_is_its_partner_s_alone(people, state):
     assert own.headers["Cache-Control"] == "no-store"
     for other in (people.visitor(), people("admin@studio-cumulus.example"), people("admin@maison-tellier.example")):
         assert other.client.get(url).status_code == 404
+
+
+def test_the_logo_of_a_suspended_organization_is_not_shown(people):
+    url = address_of(make.profile(logo=picture()).public_id)
+    with writing():
+        db.session.execute(sa.update(Organization).where(Organization.domain == "atelier-nuage.example").values(suspended_at=clock.now()))
+        db.session.commit()
+
+    assert people.visitor().client.get(url).status_code == 404
 
 
 def test_the_directory_keeps_the_published_logo_until_the_new_one_is_published(people):

@@ -200,6 +200,7 @@ class World:
 def test_whatever_is_done_in_whatever_order_the_rules_hold(app, engine, steps):
     """R50-R54."""
     databases.database(engine).fresh()
+    make.profile()  # which connects Atelier Nuage with those who refer leads to it
     db.session.rollback()
     with app.test_request_context(), writing():
         world = World()

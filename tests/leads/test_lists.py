@@ -376,13 +376,13 @@ def test_the_board_has_a_column_for_each_stage(people):
     assert "No leads here." in sales.get("/leads/board?tab=favorites").text
 
 
-def test_a_column_shows_the_newest_twenty_and_the_number_of_all(people):
+def test_a_column_shows_the_newest_twelve_and_the_number_of_all(people):
     many(45, at=clock.now())
 
     page = people(SALES).get("/leads/board?tab=qualified")
 
     column = page.soup.select_one("#column-received").find_parent("section")
-    assert len(column.select(".card")) == 20
+    assert len(column.select(".card")) == 12
     assert column.select_one(".count").get_text() == "45"
     assert page.has_link("/leads?tab=qualified&state=received")
 

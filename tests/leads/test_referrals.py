@@ -10,10 +10,13 @@ from portal.core.audit import LogEntry
 from portal.core.db import db, find, writing
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
+from portal.directory import service as directory
+from portal.directory.models import BusinessProfile
 from portal.leads import service
 from portal.leads.events import PartnersToRefer
 from portal.leads.models import Lead, LeadState
 from portal.leads.service import DealEntry, DeclineEntry, LossEntry, WinEntry
+from portal.relationships import partnerships
 from portal.relationships import queries as relationships
 from tests.relationships import rows
 from tests.support import mail, make
@@ -383,3 +386,101 @@ def test_referring_on_tells_the_first_referrer_and_no_more(people, referred, pro
 def test_what_is_referred_counts_for_the_answering_partner(app, referred):
     with scoped(EVERYTHING):
         assert referred[1].entered_by_id == make.actor(AZUR).user_id
+
+
+# --- when nothing connects the two any more
+
+
+def part(by="admin@grossiste-azur.example"):
+    """The partnership ends."""
+    who = make.actor(by)
+    db.session.rollback()
+    with writing():
+        row = relationships.in_force(who.organization_id, make.organization("relais-breton.example").id)
+        partnerships.end(row, reason="", by=who, at=clock.now())
+        db.session.commit()
+
+
+@pytest.mark.parametrize("steps", [(), (accept,), (accept, win), (decline,)])
+def test_after_the_end_of_the_partnership_the_state_is_no_longer_shared(people, referred, steps):
+    """R2: neither on a page, nor by a filter, nor by mail, nor in the log."""
+    ours, made = referred
+    part()
+    told, azur = len(mail.all_to(AZUR)), people(AZUR)
+    for step in steps:
+        change(made, step)
+
+    listed, own = azur.get("/leads/referrals"), azur.get(f"/leads/{ours.public_id}")
+
+    assert [cell.get_text(strip=True) for cell in listed.soup.select("td[data-label=Stage]")] == ["No longer shared"]
+    assert "No longer shared" in own.soup.select_one("#referral").get_text()
+    for state in LeadState:
+        assert "No referred lead fits" in azur.get(f"/leads/referrals?state={state}").text
+    assert len(mail.all_to(AZUR)) == told
+    db.session.rollback()
+    since = sa.select(LogEntry).where(LogEntry.organization_id == make.organization("grossiste-azur.example").id, LogEntry.actor_name == "Relais Breton")
+    assert not db.session.scalars(since).all()
+
+
+def test_after_it_nobody_is_told_of_expiry_either(people, referred):
+    part()
+    told = len(mail.all_to(AZUR))
+
+    with clock.shifted(timedelta(days=15)):
+        jobs.run("expire_leads")
+
+    assert rows.fresh(referred[1]).state is LeadState.EXPIRED
+    assert len(mail.all_to(AZUR)) == told
+
+
+def test_a_partnership_that_begins_again_shows_the_state_again(people, referred):
+    part()
+    change(referred[1], accept)
+    make.partnership(accepted_by="admin@relais-breton.example")
+
+    assert [cell.get_text(strip=True) for cell in people(AZUR).get("/leads/referrals").soup.select("td[data-label=Stage]")] == ["Accepted"]
+
+
+def test_a_published_profile_connects_too_until_it_is_taken_back(people, app):
+    make.profile(by=CUMULUS)
+    ours, sales = lead("atelier-nuage.example"), people(SALES)
+    refer(sales, ours, partner="studio-cumulus.example", q="cumulus")
+    (made,) = theirs("studio-cumulus.example")
+    change(made, accept, by=CUMULUS)
+    assert "Accepted" in sales.get(f"/leads/{ours.public_id}").soup.select_one("#referral").get_text()
+    with writing(), scoped(Scope(partner_id=made.partner_id)):
+        directory.take_back(db.session.scalars(sa.select(BusinessProfile).with_for_update()).one(), by=make.actor(CUMULUS), at=clock.now())
+        db.session.commit()
+
+    own = sales.get(f"/leads/{ours.public_id}").soup.select_one("#referral").get_text()
+
+    assert "No longer shared" in own
+    assert "Accepted" not in own
+
+
+# --- jobs
+
+
+def test_a_lead_that_cannot_expire_holds_up_no_other(app, monkeypatch, caplog):
+    """Each is undone alone; the log tells which."""
+    poisoned, good = ([rows.fresh(make.lead(f"{name} {number}", source="sales_qualified", by=SALES)) for number in range(3)] for name in ("Poisoned", "Good"))
+    real = service._move
+
+    def move(row, action, **options):
+        real(row, action, **options)
+        if row.company.startswith("Poisoned"):
+            db.session.flush()
+            raise ValueError("always")
+
+    monkeypatch.setattr(service, "_move", move)
+    with clock.shifted(timedelta(days=15)):
+        jobs.run("expire_leads")
+
+    assert {rows.fresh(row).state for row in good} == {LeadState.EXPIRED}
+    assert {rows.fresh(row).state for row in poisoned} == {LeadState.RECEIVED}
+    assert f"Lead {poisoned[0].public_id} failed" in caplog.text
+    told = mail.latest(SALES).text
+    assert ("Good 2" in told, "Poisoned" in told) == (True, False)
+    db.session.rollback()
+    logged = db.session.scalars(sa.select(LogEntry.details).where(LogEntry.action == "lead.expired"))
+    assert sorted(details["after"]["company"] for details in logged) == ["Good 0", "Good 1", "Good 2"]

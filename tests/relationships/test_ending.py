@@ -121,3 +121,15 @@ def test_a_reseller_asks_its_provider_and_a_competitor_finds_nothing(people):
         people("admin@studio-cumulus.example").get(url + path, 404)
         people("admin@studio-cumulus.example").post(url + path, {"typed_name": "Verrerie Odile", "reason": "x"}, 404)
     assert record("verrerie-odile.example").state == "active"
+
+
+def test_a_provider_is_told_that_a_resellers_request_may_bring_it_back(people):
+    """R28, R37: it may not see that request (R2), so the page says whom to ask."""
+    make.customer("Comptoir Riviera", "comptoir-riviera.example", by="sales@grossiste-azur.example")
+    make.customer()
+    provider = people("admin@grossiste-azur.example").get(f"/customers/{make.organization('comptoir-riviera.example').public_id}/ending")
+    direct = people(ADMIN).get(f"/customers/{make.organization('fonderie-sarrault.example').public_id}/ending")
+
+    assert "reinstated: ask the reseller" in provider.text
+    assert provider.soup.select("main li a[href='/partnerships']")
+    assert "reseller" not in direct.soup.select_one("main").get_text()

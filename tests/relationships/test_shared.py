@@ -2,9 +2,11 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 
+from portal.core import clock
 from portal.core.db import db, writing
 from portal.core.lists import PAGE_SIZE
 from portal.core.scope import Scope, scoped
@@ -248,6 +250,22 @@ def test_a_provider_names_the_reseller_and_the_reseller_is_told(people, htmx):
     assert "Relais Breton" in people(PROVIDER).get("/activity").text
     assert "Customer's details changed" in people(PROVIDER).get("/activity").soup.select_one("#results").get_text()
     assert "Customer's details changed" not in people(RESELLER).get("/activity").soup.select_one("#results").get_text()
+
+
+def test_going_to_and_fro_tells_the_reseller_once_an_hour(people):
+    make.customer("Comptoir Riviera", "comptoir-riviera.example", by=SALES)
+    sales, relais = people(SALES), str(make.organization("relais-breton.example").public_id)
+    account = f"/customers/{make.organization('comptoir-riviera.example').public_id}/account"
+    named = lambda: len([sent for sent in mail.all_to(RESELLER) if sent.mail.kind == "customers/reseller_named"])  # noqa: E731
+
+    for reseller in (relais, "", relais, "", relais):
+        sales.submit(sales.get(f"{account}/reseller"), f"{account}/reseller", reseller=reseller)
+    assert named() == 1
+
+    with clock.shifted(timedelta(minutes=61)):
+        for reseller in ("", relais):
+            sales.submit(sales.get(f"{account}/reseller"), f"{account}/reseller", reseller=reseller)
+    assert named() == 2
 
 
 def test_a_customer_that_the_reseller_has_no_relationship_with_is_not_named_to_it(people):
