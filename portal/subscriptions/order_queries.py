@@ -217,7 +217,7 @@ def of_my_partners(query: ListQuery) -> Page:
 
 def waiting() -> int:
     """How many orders of resellers wait for the provider in scope."""
-    return lists.count(sa.select(Order.id).where(Order.state == OrderState.REQUESTED))
+    return int(db.session.scalar(lists.counting(sa.select(Order.id).where(Order.state == OrderState.REQUESTED))) or 0)
 
 
 def shown(customer_id: UUID, public_id: UUID) -> Any:
