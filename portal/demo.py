@@ -265,6 +265,7 @@ def load(password: str) -> bool:
     _leads(at)
     _referred_leads(at)
     _profiles(at)
+    _subscriptions(at)
     _reservations(at)
     _permissions(at)
     _resold(at)
@@ -678,6 +679,54 @@ def _catalog(at: datetime) -> None:
         seller = actor(email)
         with scoped(Scope(partner_id=seller.organization_id)):
             _fill_catalog(rows, rates, regions, 2, by=seller, at=founded)
+
+
+def _subscriptions(at: datetime) -> None:
+    """What Atelier Nuage's customers have: of Maison Tellier in every state, of about half of the others one or two, with a past and a few things planned."""
+    sales, agent, dice = actor("sales@atelier-nuage.example"), actor("agent@atelier-nuage.example"), random.Random(4)  # noqa: S311
+    tellier = _organization("maison-tellier.example").id
+    with scoped(Scope(partner_id=sales.organization_id)):
+        home, *others = db.session.scalars(
+            sa.select(Customer)
+            .where(Customer.state == RelationshipState.ACTIVE, Customer.agreement == AgreementState.ATTESTED, Customer.country == "FR")
+            .order_by(Customer.customer_id != tellier, Customer.id)
+        )
+        for customer in others[2:]:
+            for sku in dice.sample(
+                ["NL-STD-M12", "NL-BASIC-M12", "NL-PREM-Y12", "CQ-SHIELD-M12", "VG-BUILD-M1", "MC-PLAN-U", "CQ-ID-Y12"], dice.choice([0, 0, 1, 1, 2])
+            ):
+                quantity = 1 if sku == "MC-PLAN-U" else dice.randint(3, 60)
+                _subscribed(customer, sku, quantity, by=dice.choice([sales, agent]), at=at - timedelta(days=dice.randint(2, 380), hours=dice.randint(0, 9)))
+        desks = _subscribed(home, "NL-STD-M12", 25, by=sales, at=at - timedelta(days=300))
+        subscriptions.rename(desks, "Workshop and offices", version=None, by=sales, at=at - timedelta(days=299))
+        _subscribed(home, "NL-VOICE-M12", 10, by=sales, at=at - timedelta(days=200))
+        subscriptions.set_quantity(_by(desks, at - timedelta(days=45)), 28, version=None, by=agent, at=at - timedelta(days=45))
+        subscriptions.set_quantity(_by(desks, at - timedelta(days=3)), 24, version=None, by=sales, at=at - timedelta(days=3))
+        subscriptions.set_renewal(
+            _subscribed(home, "NL-PREM-Y12", 6, by=sales, at=at - timedelta(days=345)), auto_renew=False, by=agent, at=at - timedelta(days=30)
+        )
+        _subscribed(home, "AB-LEDGER-TRIAL", 3, by=sales, at=at - timedelta(days=22))
+        shield = _subscribed(home, "CQ-SHIELD-M12", 12, by=agent, at=at - timedelta(days=170))
+        subscriptions.suspend(_by(shield, at - timedelta(days=78)), by=agent, at=at - timedelta(days=78))
+        subscriptions.cancel(
+            _subscribed(home, "NL-BASIC-M1", 4, by=sales, at=at - timedelta(days=64)), by=sales, at=at - timedelta(days=64) + timedelta(hours=3)
+        )
+        subscriptions.cancel(_subscribed(home, "AB-SALES-M12", 2, by=sales, at=at - timedelta(days=320)), by=sales, at=at - timedelta(days=12))
+        subscriptions.set_renewal(
+            _subscribed(home, "VG-BUILD-Y12", 2, by=sales, at=at - timedelta(days=380)), auto_renew=False, by=sales, at=at - timedelta(days=90)
+        )
+    subscriptions.advance_due(at=at)
+
+
+def _subscribed(customer: Customer, sku: str, quantity: int, *, by: Actor, at: datetime) -> Subscription:
+    order = _sold(customer, sku, quantity, by=by, at=at)
+    return db.session.scalars(sa.select(Subscription).where(Subscription.order_id == order.id)).one()
+
+
+def _by(subscription: Subscription, at: datetime) -> Subscription:
+    """As it had become by then."""
+    subscriptions.advance([subscription], at=at)
+    return subscription
 
 
 def _reservations(at: datetime) -> None:

@@ -39,7 +39,6 @@ class Finder:
         self._plain = functools.cache(self._plain_statement)
         self._window = functools.cache(self._window_statement)
         self._indexed = functools.cache(self._indexed_statement)
-        self._counting = functools.cache(self._counting_statement)
 
     def page(self, query: ListQuery) -> Page:
         sort = self.sorts[query.sort]
@@ -52,12 +51,8 @@ class Finder:
         rows = db.session.execute(self._window(*shape, number), values).all()
         if len(rows) > lists.PAGE_SIZE:
             return lists.paged(rows, query, self._position(query.sort), None)
-        dialect = db.engine.dialect.name
-        rows = db.session.execute(self._indexed(*shape, number, dialect), values).all()
-        total = lists.whole(rows, query)
-        if total is None:
-            total = db.session.scalar(self._counting(shape[1], number, dialect), values)
-        return lists.paged(rows, query, self._position(query.sort), total)
+        rows = db.session.execute(self._indexed(*shape, number, db.engine.dialect.name), values).all()
+        return lists.paged(rows, query, self._position(query.sort), rows[0].in_all if rows else lists.whole(rows, query))
 
     def everything(self, query: ListQuery, *columns: Any) -> tuple[sa.Select, dict[str, Any]]:
         """These columns of all rows of the query, with its parameters: for exports."""
@@ -90,16 +85,17 @@ class Finder:
         return self._rows_of(hits.limit(lists.PAGE_SIZE + 1), sort, way)
 
     def _indexed_statement(self, sort: str, filters: Filters, way: str, words: int, dialect: str) -> sa.Select:
-        hits = self.narrow(sa.select(self.model.id), filters).where(*self._indexed_words(words, dialect))
-        return self._rows_of(sa.select(lists.keyset(hits, way, self.sorts[sort]).subquery().c.id), sort, way)
+        """What the index finds is put in order and counted; it is asked once for both."""
+        column, key, descending = self.sorts[sort].column, self.sorts[sort].key, self.sorts[sort].descending
+        found = self.narrow(sa.select(key.label("key"), column.label("place")), filters).where(*self._indexed_words(words, dialect)).cte("found")
+        order = Sort(found.c.key if column is key else found.c.place, found.c.key, descending)
+        near = lists.keyset(sa.select(found.c.key), way, order)
+        return lists.with_count(self._rows_of(sa.select(near.subquery().c.key), sort, way), sa.select(found.c.key))
 
     def _rows_of(self, hits: sa.Select, sort: str, way: str) -> sa.Select:
         """The columns of a page's rows: what each of them costs is spent on no more than these."""
         found = sa.select(*self.columns).where(self.model.id.in_(hits))
         return lists.keyset(found, {"after": "first", "before": "last"}.get(way, way), self.sorts[sort])
-
-    def _counting_statement(self, filters: Filters, words: int, dialect: str) -> sa.Select:
-        return lists.counting(self.narrow(sa.select(self.model.id), filters).where(*self._indexed_words(words, dialect)))
 
     def _indexed_words(self, words: int, dialect: str) -> list[sa.ColumnElement[bool]]:
         if self.through is None:

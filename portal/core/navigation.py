@@ -6,7 +6,7 @@ from typing import Any
 from flask import request
 from flask_babel import lazy_gettext as _l
 
-from portal.core.access import Actor, Cloud, Permission, Side
+from portal.core.access import Actor, Cloud, PartnerType, Permission, Side
 
 P = Permission
 
@@ -52,11 +52,16 @@ _ITEMS = {
 }
 
 
+_PROVIDERS = ("/catalog", "/purchases")  # a reseller sells from its provider's
+
+
 def navigation(actor: Actor) -> list[NavItem]:
     """The entries that this person may open; the one whose address the page's begins with is current."""
     path = request.path
     return [
         NavItem(label, url, icon, path == url or (url not in ("/", "/my") and path.startswith(url + "/")))
         for label, url, icon, permission in _ITEMS[actor.side]
-        if permission in actor.permissions and (url != "/directory" or actor.cloud is Cloud.PUBLIC)  # R62
+        if permission in actor.permissions
+        and (url != "/directory" or actor.cloud is Cloud.PUBLIC)  # R62
+        and (url not in _PROVIDERS or actor.partner_type is not PartnerType.INDIRECT_RESELLER)
     ]

@@ -35,6 +35,8 @@ COLUMNS = (
     Customer.name.label("customer_name"),
     Customer.public_id.label("customer_public_id"),
 )
+_BUYER = sa.exists().where(UserRole.user_id == User.id, UserRole.role.in_(BUYERS))
+ABLE = sa.and_(User.state == UserState.ACTIVE, _BUYER)  # a person who may buy, when named owner
 _RECORD = sa.and_(Customer.customer_id == Purchase.customer_id, Customer.partner_id == Purchase.partner_id)
 
 
@@ -79,14 +81,12 @@ def _checklist_statement() -> sa.Select:
     mine = sa.and_(S.partner_id == sa.bindparam("partner", type_=Key), S.customer_id == sa.bindparam("customer", type_=Key), S.billing == Billing.USAGE)
     active = sa.and_(mine, S.state == SubscriptionState.ACTIVE)
     newest = sa.select(S.public_id).order_by(S.id.desc()).limit(1)
-    buyer = sa.exists().where(UserRole.user_id == User.id, UserRole.role.in_(BUYERS))
-    able = sa.and_(User.state == UserState.ACTIVE, buyer)
-    owned = sa.select(Owner.id).join(S, S.id == Owner.subscription_id).join(User, User.id == Owner.user_id).where(active, able)
+    owned = sa.select(Owner.id).join(S, S.id == Owner.subscription_id).join(User, User.id == Owner.user_id).where(active, ABLE)
     return sa.select(
         newest.where(active).scalar_subquery().label("active"),
         owned.limit(1).scalar_subquery().label("owner"),
         newest.where(mine, S.state == SubscriptionState.SUSPENDED, S.base_id.is_(None)).scalar_subquery().label("suspended"),
-        sa.select(User.id).where(User.organization_id == sa.bindparam("customer", type_=Key), able).limit(1).scalar_subquery().label("buyers"),
+        sa.select(User.id).where(User.organization_id == sa.bindparam("customer", type_=Key), ABLE).limit(1).scalar_subquery().label("buyers"),
     )
 
 
@@ -118,6 +118,7 @@ def spending(permission: BuyingPermission, month: str) -> Spending:
         Purchase.partner_id == permission.partner_id,
         Purchase.customer_id == permission.customer_id,
         Purchase.category == permission.category,
+        Purchase.currency == permission.currency,
         sa.or_(Purchase.month == month, Purchase.state == PurchaseState.WAITING),
     )
     found = {state: (int(total), number) for state, total, number in db.session.execute(statement.group_by(Purchase.state))}

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.accounts.models import Organization
+from portal.accounts.models import Organization, User
 from portal.core import audit
 from portal.core.access import Actor, Cloud, Side
 from portal.core.db import db
@@ -17,7 +17,7 @@ from portal.core.errors import Refused, Stale
 from portal.core.i18n import show_money
 from portal.core.money import MOST, Money, currency_of
 from portal.customers import service as customers
-from portal.customers.models import Customer
+from portal.customers.models import Customer, RelationshipState
 from portal.permissions import mails, queries
 from portal.permissions.models import BuyingPermission, Category, Notice, Purchase, PurchaseState
 from portal.permissions.queries import checklist
@@ -95,6 +95,7 @@ def set_limits(
         raise _stale(permission, fresh)
     permission = permission or _new(customer, category, at)
     before, after = audit.changes(_limits(permission), fresh)
+    permission.currency = currency_of(customer.country)
     permission.monthly_limit_minor = monthly_limit.minor if monthly_limit else None
     permission.approval_above_minor = approval_above.minor if approval_above else None
     permission.notice = notice
@@ -131,6 +132,7 @@ def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime
     assert quote.unit is not None and quote.today is not None
     month = f"{at:%Y-%m}"
     check_limit(permission, quote.today, at=at)
+    permission.currency = quote.today.currency  # another one only where there are no limits
     if reviewed is not None and reviewed != quote.seal:
         raise Overtaken(_("The price or the term has changed since you reviewed this, so nothing was bought. Look at it as it is now, then buy it."))
     purchase = Purchase(
@@ -187,8 +189,9 @@ def quoted(
 
 def check_limit(permission: BuyingPermission, total: Money, *, at: datetime) -> Money | None:
     """What is left of the month's limit before this purchase, None without a limit; Refused when it passes that (R76)."""
-    if permission.monthly_limit is None:
-        return None
+    if total.currency != permission.currency and (permission.monthly_limit or permission.approval_above):
+        partner = _partner_of(permission.partner_id)
+        raise Refused(_("Your company pays in another currency now, and the limits are still in the former one. Ask %(partner)s to set them anew.", partner=partner))
     left = left_of(permission, at=at)
     if left is not None and total.minor > left.minor:
         raise Refused(
@@ -227,6 +230,8 @@ def approve(purchase: Purchase, customer: Customer, *, cloud: Cloud, by: Actor, 
     buyer = _buyer(purchase)
     if not _owns(purchase.subscription_id, buyer):
         raise NotPermitted(_("%(name)s is no longer an owner of the subscription. Name this owner again first, or decline.", name=buyer.name))
+    if purchase.currency != currency_of(customer.country):
+        raise NotPermitted(_("The customer pays in another currency now. Decline this; it can be asked for anew."))
     offer = db.session.scalars(sa.select(Offer).where(Offer.id == purchase.offer_id)).one()
     asked = Money(purchase.unit_minor, purchase.currency)
     quote = quoted(customer, offer, purchase.quantity, cloud=cloud, at=at, unit=asked, said=texts_catalog.UNAVAILABLE)
@@ -240,6 +245,13 @@ def decline(purchase: Purchase, customer: Customer, *, reason: str, by: Actor, a
     purchase.declined_reason, purchase.decided_by = reason, by.name
     PURCHASE.apply(purchase, "decline", by=by, at=at, customer=customer.logged, seen_by=_told(customer), details={"reason": reason, **_summary(purchase)})
     mails.declined(purchase, by=by, at=at)
+
+
+def decline_all(customer: Customer, *, reason: str, by: Actor, at: datetime) -> None:
+    """What waits and can no longer be bought. `customer` is locked by the caller."""
+    mine = Purchase.partner_id == customer.partner_id, Purchase.customer_id == customer.customer_id, Purchase.state == PurchaseState.WAITING
+    for purchase in db.session.scalars(sa.select(Purchase).where(*mine).order_by(Purchase.id).with_for_update().execution_options(populate_existing=True)):
+        decline(purchase, customer, reason=reason, by=by, at=at)
 
 
 def withdraw(purchase: Purchase, *, by: Actor, at: datetime) -> None:
@@ -288,8 +300,10 @@ def _check_owner(customer: Customer, subscription: Subscription, by: Actor) -> N
 
 
 def _owns(subscription_id: int, buyer: Actor) -> bool:
-    owner = sa.select(SubscriptionOwner.id).where(SubscriptionOwner.subscription_id == subscription_id, SubscriptionOwner.user_id == buyer.user_id)
-    return db.session.scalar(owner) is not None
+    """While that person is active and may buy (R71)."""
+    owner = sa.select(SubscriptionOwner.id).join(User, User.id == SubscriptionOwner.user_id).where(queries.ABLE)
+    mine = owner.where(SubscriptionOwner.subscription_id == subscription_id, SubscriptionOwner.user_id == buyer.user_id)
+    return db.session.scalar(mine) is not None
 
 
 def _not_permitted(customer: Customer) -> NotPermitted:
@@ -347,4 +361,5 @@ def _log_switch(action: str, permission: BuyingPermission, customer: Customer, b
 
 
 def _told(customer: Customer) -> tuple[int | None, ...]:
-    return (customer.partner_id, customer.customer_id)
+    """Both sides; a company that has not consented yet hears of nothing (R19)."""
+    return (customer.partner_id, customer.customer_id if customer.state is not RelationshipState.PENDING else None)

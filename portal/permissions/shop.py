@@ -28,6 +28,7 @@ from portal.permissions.texts_shop import TERMS, Obstacle, why_not
 from portal.subscriptions import catalog, order_queries
 from portal.subscriptions.models import Billing, Offer, Order, Reservation, ReservationScope, Subscription, SubscriptionOwner, SubscriptionState
 from portal.subscriptions.ordering import Quote
+from portal.subscriptions.queries import of_a_partner
 
 # `partner` chooses the counter; the others narrow its list.
 LISTED: dict[str, Any] = {"partner": None, "region": None, "term": list(TERMS)}
@@ -238,7 +239,7 @@ def purchases(query: ListQuery) -> Page:
     B = Purchase
     statement = sa.select(
         B.id, B.public_id, B.state, B.wanted, B.quantity, B.total_minor, B.currency, B.asked_at, B.author_name, Organization.name.label("partner")
-    ).join(Organization, Organization.id == B.partner_id)
+    ).join(Organization, Organization.id == B.partner_id).where(of_a_partner(B))
     if "state" in query.filters:
         statement = statement.where(B.state == PurchaseState(query.filters["state"]))
     return lists.fetch(statement, query, Sort(B.id, B.id, descending=True), lambda row: (row.id, row.id))
@@ -260,7 +261,7 @@ def purchase(public_id: UUID) -> Any:
         .join(Subscription, Subscription.id == Purchase.subscription_id)
         .outerjoin(Order, Order.id == Purchase.order_id)
         .outerjoin(Reservation, Reservation.order_id == Purchase.order_id)
-        .where(Purchase.public_id == public_id)
+        .where(Purchase.public_id == public_id, of_a_partner(Purchase))
     )
     row = db.session.execute(statement).first()
     if row is None:
@@ -270,8 +271,9 @@ def purchase(public_id: UUID) -> Any:
 
 def bought_with(key: UUID) -> Purchase | None:
     """What this form has bought already."""
-    return db.session.scalar(sa.select(Purchase).where(Purchase.key == key))
+    return db.session.scalar(sa.select(Purchase).where(Purchase.key == key, of_a_partner(Purchase)))
 
 
 def withdraw(public_id: UUID, *, by: Actor, at: datetime) -> None:
+    purchase(public_id)  # NotFound where the company has none such
     service.withdraw(find(Purchase, public_id, lock=True), by=by, at=at)

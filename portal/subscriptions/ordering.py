@@ -284,6 +284,7 @@ def order(cart: Cart, customer: Customer, *, cloud: Any, by: Actor, at: datetime
     if known is not None:
         return known
     check(customer)
+    service.catch_up(customer, at=at)
     lines = quotes(cart.lines, customer, cloud=cloud, today=at.date())
     if reviewed is not None:
         check_reviewed(lines, reviewed)

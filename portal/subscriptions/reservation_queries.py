@@ -18,6 +18,7 @@ from portal.core.lists import ListQuery, Page, Sort
 from portal.core.money import Money
 from portal.customers.models import Customer, RelationshipState
 from portal.subscriptions import catalog
+from portal.subscriptions import queries as subscriptions
 from portal.subscriptions.models import (
     AskedState,
     Billing,
@@ -91,6 +92,7 @@ def everywhere(query: ListQuery) -> Page:
 def of_my_partners(query: ListQuery) -> Page:
     """One page of a customer's own, whoever sold them."""
     statement = _view(sa.select(*COLUMNS, Organization.name.label("partner")).join(Organization, Organization.id == R.partner_id), tuple(query.filters))
+    statement = statement.where(subscriptions.of_a_partner(R))
     return lists.fetch(statement.params(_values(query)), query, NEWEST, lambda row: (row.id, row.id))
 
 
@@ -160,7 +162,7 @@ def shown(customer_id: UUID, public_id: UUID) -> Any:
 def of_mine(public_id: UUID) -> Any:
     """One of a customer's own, with its partner's name and the state of that relationship."""
     statement = _one(Organization.name.label("partner"), Customer.state.label("relationship")).join(Organization, Organization.id == R.partner_id)
-    record = sa.and_(Customer.customer_id == R.customer_id, Customer.partner_id == R.partner_id)
+    record = sa.and_(Customer.customer_id == R.customer_id, Customer.partner_id == R.partner_id, Customer.state != RelationshipState.PENDING)
     return _the_one(statement.join(Customer, record).where(R.public_id == public_id), public_id)
 
 

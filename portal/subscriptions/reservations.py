@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -64,10 +64,11 @@ class Exchange:
 
 
 def refund_of(reservation: Reservation, today: date) -> Money:
-    """All of it within 5 days while unused; later the days left, less 12 %."""
+    """All of it within 5 days while unused; later the days left, less 12 %, rounded once (R90)."""
     if today <= reservation.starts_on + FULL_WITHIN and not reservation.used:
         return reservation.paid
-    return terms.prorated(reservation.paid, reservation.term, terms.rest(reservation.term, today)).times(KEPT)
+    refund = reservation.paid_minor * terms.rest(reservation.term, today).days * KEPT / reservation.term.days
+    return Money(int(refund.to_integral_value(ROUND_HALF_UP)), reservation.currency)
 
 
 def full_until(reservation: Reservation) -> date | None:
@@ -127,6 +128,9 @@ def exchanged_for(reservation: Reservation) -> Reservation | None:
 def propose_renewal(reservation: Reservation, *, customer: Customer, cloud: Cloud, today: date) -> Quote:
     """The same once more, for a whole term from the end of this one on, at today's price."""
     _check_active(reservation)
+    state = db.session.scalar(sa.select(Subscription.state).where(Subscription.id == reservation.subscription_id)) if reservation.subscription_id else None
+    if state in (SubscriptionState.CANCELLED, SubscriptionState.EXPIRED):
+        raise Refused(_("The subscription that uses it is over. Change who uses it first, then renew it."))
     offer = db.session.scalars(sa.select(Offer).where(Offer.id == reservation.offer_id)).one()
     line = _line(offer, reservation.quantity, customer, cloud, today)
     return replace(line, ends_on=terms.add_months(reservation.ends_on, offer.term_months))

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from portal.accounts.models import Organization, User, UserState
-from portal.core import audit
+from portal.core import audit, jobs
 from portal.core.access import PORTAL, Actor
 from portal.core.db import attempt, db
 from portal.core.errors import Refused, Stale
-from portal.core.money import Money
+from portal.core.money import MOST, Money
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
@@ -63,7 +63,7 @@ def check_quantity(subscription: Subscription, quantity: int, *, version: int | 
     """Refused when this quantity cannot be set; Stale when somebody else has changed the subscription meanwhile."""
     _check_open(subscription, version)
     offer = _offer(subscription)
-    if not offer.minimum <= quantity <= offer.maximum:
+    if not offer.minimum <= quantity <= offer.maximum or subscription.unit.times(quantity).minor > MOST:
         raise Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum), field="quantity")
 
 
@@ -160,7 +160,9 @@ def convert_trial(subscription: Subscription, *, by: Actor, at: datetime) -> Non
 
 def price_of_conversion(subscription: Subscription) -> Money:
     """What converting the trial charges at once: its first billing period."""
-    return subscription.each_cycle if subscription.billing is Billing.LICENCE else Money(0, subscription.currency)
+    if subscription.billing is Billing.USAGE:
+        return Money(0, subscription.currency)
+    return subscription.unit.times(subscription.next_quantity or subscription.quantity)
 
 
 def rename(subscription: Subscription, nickname: str, *, version: int | None, by: Actor, at: datetime) -> None:
@@ -296,6 +298,18 @@ def advance_due(*, at: datetime) -> int:
         return sum(_advance_one(base_id, at=at) for base_id in sorted(families))
 
 
+def catch_up(customer: Customer, *, at: datetime) -> None:
+    """What the job would do a moment later with what this customer has: before anything is ordered that ends together with it."""
+    due = sa.select(sa.func.coalesce(Subscription.base_id, Subscription.id)).where(
+        Subscription.partner_id == customer.partner_id,
+        Subscription.customer_id == customer.customer_id,
+        Subscription.state.in_(LIVE),
+        Subscription.due_on <= at.date(),
+    )
+    for base_id in sorted(set(db.session.scalars(due))):
+        _advance_one(base_id, at=at)
+
+
 def _advance_one(base_id: int, *, at: datetime) -> bool:
     """One that cannot go on holds up no other; the next run tries it again."""
     try:
@@ -309,15 +323,15 @@ def _advance_one(base_id: int, *, at: datetime) -> bool:
 
 def remind(*, at: datetime) -> int:
     """Tell whoever ordered, before it renews, ends or expires, each once; returns how many were due."""
+
+    def tell(subscription: Subscription) -> None:
+        if subscription.state in LIVE and subscription.turns_on is not None and subscription.turns_on > at.date():
+            mails.turning(subscription, at=at)
+        subscription.remind_on = _next_reminder(subscription, at.date())
+
     with scoped(EVERYTHING):
-        due = sa.select(Subscription).where(Subscription.remind_on <= at.date()).order_by(Subscription.remind_on, Subscription.id)
-        found = db.session.scalars(due.limit(AT_ONCE).with_for_update(skip_locked=True)).all()
-        for subscription in found:
-            if subscription.state in LIVE and subscription.turns_on is not None and subscription.turns_on > at.date():
-                mails.turning(subscription, at=at)
-            subscription.remind_on = _next_reminder(subscription, at.date())
-        db.session.flush()
-        return len(found)
+        due = sa.select(Subscription).where(Subscription.remind_on <= at.date())
+        return len(jobs.each(due.order_by(Subscription.remind_on, Subscription.id), tell))
 
 
 def advance(family: Iterable[Subscription], *, at: datetime) -> None:
@@ -345,10 +359,11 @@ def _ends_for_good(subscription: Subscription, day: date) -> bool:
 
 
 def _renew(subscription: Subscription, *, at: datetime) -> None:
-    """Another term, with the quantity and at the price of its first day."""
-    day, base = subscription.ends_on, _base(subscription)
+    """Another term, with the quantity and at the price of its first day; at the former one where the offer is billed in another way by now."""
+    day, base, offer = subscription.ends_on, _base(subscription), _offer(subscription)
     before = {"quantity": subscription.quantity, "ends_on": day}
-    price = catalog.price_on(subscription.offer_id, subscription.currency, day)
+    alike = (offer.billing, offer.cycle, offer.is_reservation) == (subscription.billing, subscription.cycle, False)
+    price = catalog.price_on(offer.id, subscription.currency, day) if alike else None
     subscription.unit_minor = price.minor if price is not None else subscription.unit_minor
     subscription.quantity, subscription.next_quantity = subscription.next_quantity or subscription.quantity, None
     subscription.starts_on = day
@@ -360,11 +375,12 @@ def _renew(subscription: Subscription, *, at: datetime) -> None:
 
 
 def _become_paid(subscription: Subscription, day: date, *, by: Actor, at: datetime) -> None:
-    before = {"trial_ends_on": subscription.trial_ends_on}
+    before = {"trial_ends_on": subscription.trial_ends_on, "quantity": subscription.quantity}
     subscription.trial_ends_on = None
+    subscription.quantity, subscription.next_quantity = subscription.next_quantity or subscription.quantity, None
     subscription.anchor_on = subscription.starts_on = subscription.billed_to = day
     subscription.ends_on = terms.add_months(day, subscription.term_months)
-    _log("subscription.trial_converted", subscription, by, at, before, {"ends_on": subscription.ends_on})
+    _log("subscription.trial_converted", subscription, by, at, before, {"quantity": subscription.quantity, "ends_on": subscription.ends_on})
 
 
 def _bill(subscription: Subscription, *, at: datetime, day: date | None = None) -> Money:
