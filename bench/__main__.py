@@ -68,7 +68,7 @@ def measured(engine: str, size: int) -> Rows:
             leads.load(LEADS if made else 0)
             tellier = demo._organization("maison-tellier.example").public_id
             sold = selling.load(partner, size, 5 * size)
-            selling.let_buy(partner, size // 10)
+            selling.let_buy(partner, size // 50)
             analyse()
         db.session.remove()
         db.engine.dispose()

@@ -78,7 +78,9 @@ def _raw(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, An
     defaults = {column.name: column.default.arg for column in table.columns if column.default is not None and column.default.is_scalar}
     columns = [column for column in table.columns if column.name in rows[0] or column.name in defaults]
     dialect = connection.dialect
-    readers = [(column.name, json.dumps if isinstance(column.type, sa.JSON) else column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns]
+    readers = [
+        (column.name, json.dumps if isinstance(column.type, sa.JSON) else column.type.dialect_impl(dialect).bind_processor(dialect)) for column in columns
+    ]
     values = ([process(row[name]) if process else row[name] for name, process in readers] for row in (defaults | row for row in rows))
     return [column.name for column in columns], values
 

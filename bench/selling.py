@@ -196,14 +196,18 @@ def let_buy(partner_id: int, purchases: int) -> None:
         permissions.set_limits(home, category, monthly_limit=Money(10**9, "EUR"), approval_above=None, notice=Notice.ALL_AGENTS, version=None, by=agent, at=at)
         permissions.turn_on(home, category, by=agent, at=at)
         made = {
-            "partner_id": partner_id, "customer_id": home.customer_id, "category": category, "state_at": at, "month": "2026-01", "offer_id": offer.id, "subscription_id": subscription.id,
+            "partner_id": partner_id, "customer_id": home.customer_id, "category": category, "state_at": at, "offer_id": offer.id, "subscription_id": subscription.id,
             "quantity": 2, "unit_minor": 90_000, "total_minor": 180_000, "currency": "EUR", "author_id": buyer.user_id, "author_name": buyer.name, "author_email": buyer.email, "asked_at": at,
             "wanted": {"name": offer.name, "instance_type": offer.instance_type, "region": offer.region, "term_months": 12, "scope": "shared"}, "order_id": None, "version": 1,
         }  # fmt: skip
         db.session.commit()
     with loading(Purchase) as insert:
         states = [PurchaseState.WAITING, *[PurchaseState.DECLINED] * 49]
-        insert(Purchase, [{**made, "public_id": uuid7(), "key": uuid7(), "state": states[number % 50]} for number in range(purchases)])
+        months = [f"{year}-{month:02}" for year in (2024, 2025) for month in range(1, 13)]
+        insert(
+            Purchase,
+            [{**made, "public_id": uuid7(), "key": uuid7(), "state": states[number % 50], "month": months[number % 24]} for number in range(purchases)],
+        )
 
 
 def reading(sold: dict[str, UUID]) -> Cases:

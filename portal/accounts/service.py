@@ -504,7 +504,7 @@ def _keep_last_admin(user: User, roles: frozenset[Role]) -> None:
     role = Role.GLOBAL_ADMIN if side is Side.PARTNER else Role.CUSTOMER_ADMIN
     if role not in user.roles or role in roles or user.state is not UserState.ACTIVE:
         return
-    db.session.execute(sa.select(Organization.id).where(Organization.id == user.organization_id).with_for_update())
+    db.session.execute(sa.select(Organization.id).where(Organization.id == user.organization_id).with_for_update(key_share=True))
     if queries.active_admins(user.organization_id, side) == [user.id]:
         raise Refused(_("%(name)s is the last admin of the organization. Make somebody else an admin first.", name=user.name))
 

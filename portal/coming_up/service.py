@@ -48,7 +48,9 @@ def writes(key: str) -> bool:
 
 def extend(lines: Iterable[str], *, by: Actor, at: datetime) -> list[LineResult]:
     """A new request for each delegation, each request sent again, auto-renewal on for each subscription."""
-    return [_result(key, by=by, at=at) for key in lines]
+    wanted = list(lines)
+    results = {key: _result(key, by=by, at=at) for key in sorted(wanted)}  # two people lock them in one order
+    return [results[key] for key in wanted]
 
 
 def _result(key: str, *, by: Actor, at: datetime) -> LineResult:

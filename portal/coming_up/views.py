@@ -75,8 +75,8 @@ def _shown() -> dict[str, Any]:
         "most_aside": queries.ASIDE,
         "most_extending": queries.EXTENDING,
         "kind_names": {kind: str(name) for kind, name in KIND_NAMES.items()},
-        "day": lambda line: day(line.due_at.date(), spoken),
-        "left": lambda line: left(line.due_at.date(), today, spoken),
+        "day": lambda on: day(on, spoken),
+        "left": lambda on: left(on, today, spoken),
     }
 
 

@@ -123,10 +123,13 @@ def choice(kind: type[StrEnum], name: str | None = None) -> sa.Enum:
 
 
 def find(model: type[RowT], public_id: UUID, *, lock: bool = False) -> RowT:
-    """The row with this public key inside the scope, else NotFound; `lock` holds it until the commit."""
+    """The row with this public key inside the scope, else NotFound; `lock` holds it until the commit.
+
+    It alone, and so that other rows can still refer to it: every entry of the log refers to an organization.
+    """
     statement = sa.select(model).where(model.public_id == public_id)  # type: ignore[attr-defined]
     if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
+        statement = statement.with_for_update(of=model, key_share=True).execution_options(populate_existing=True)
     row = db.session.scalar(statement)
     if row is None:
         raise NotFound(f"{model.__name__} {public_id}")

@@ -54,7 +54,7 @@ def export(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
 def record(public_id: UUID, *, lock: bool = False) -> Customer:
     """The partner's record of this customer; NotFound where there is none in the scope."""
     statement = sa.select(Customer).where(Customer.public_id == public_id)
-    locked = statement.with_for_update().execution_options(populate_existing=True)
+    locked = statement.with_for_update(of=Customer).execution_options(populate_existing=True)  # its organization is everybody's: the log of all refers to it
     customer = db.session.scalar(locked if lock else statement.options(sa.orm.joinedload(Customer.reseller)))
     if customer is None:
         raise NotFound(public_id)
@@ -89,7 +89,7 @@ def opened(public_id: UUID, *, lock: bool = False) -> Customer:
 def record_of(organization_id: int, *, lock: bool = False) -> Customer | None:
     statement = sa.select(Customer).where(Customer.customer_id == organization_id)
     if lock:
-        statement = statement.with_for_update().execution_options(populate_existing=True)
+        statement = statement.with_for_update(of=Customer).execution_options(populate_existing=True)
     return db.session.scalar(statement)
 
 

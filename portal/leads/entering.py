@@ -71,7 +71,7 @@ def made_before(key: UUID, *, by: Actor) -> Lead | None:
 
 
 def wait_for_others(by: Actor) -> None:
-    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())
+    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update(key_share=True))
 
 
 def known_of(domain: str, email: str) -> Known:

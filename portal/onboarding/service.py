@@ -203,7 +203,7 @@ def add_customer(
     """Submit: organization, record, first customer admin with an activation link, and what was chosen for it, all or nothing (R16, R18)."""
     assert by.organization_id is not None
     # Two drafts of one domain are submitted one after the other.
-    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())
+    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update(key_share=True))
     check(entry, by=by)
     if cautions(entry) and not overridden:
         raise Refused(_("Look at the warnings first, and say that it is right so."))

@@ -191,7 +191,9 @@ def check_limit(permission: BuyingPermission, total: Money, *, at: datetime) -> 
     """What is left of the month's limit before this purchase, None without a limit; Refused when it passes that (R76)."""
     if total.currency != permission.currency and (permission.monthly_limit or permission.approval_above):
         partner = _partner_of(permission.partner_id)
-        raise Refused(_("Your company pays in another currency now, and the limits are still in the former one. Ask %(partner)s to set them anew.", partner=partner))
+        raise Refused(
+            _("Your company pays in another currency now, and the limits are still in the former one. Ask %(partner)s to set them anew.", partner=partner)
+        )
     left = left_of(permission, at=at)
     if left is not None and total.minor > left.minor:
         raise Refused(

@@ -237,9 +237,11 @@ def buy(here: Counter, offer: Offer, choice: Choice, *, reviewed: str, by: Actor
 def purchases(query: ListQuery) -> Page:
     """The company's own, whoever sold, the newest first."""
     B = Purchase
-    statement = sa.select(
-        B.id, B.public_id, B.state, B.wanted, B.quantity, B.total_minor, B.currency, B.asked_at, B.author_name, Organization.name.label("partner")
-    ).join(Organization, Organization.id == B.partner_id).where(of_a_partner(B))
+    statement = (
+        sa.select(B.id, B.public_id, B.state, B.wanted, B.quantity, B.total_minor, B.currency, B.asked_at, B.author_name, Organization.name.label("partner"))
+        .join(Organization, Organization.id == B.partner_id)
+        .where(of_a_partner(B))
+    )
     if "state" in query.filters:
         statement = statement.where(B.state == PurchaseState(query.filters["state"]))
     return lists.fetch(statement, query, Sort(B.id, B.id, descending=True), lambda row: (row.id, row.id))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import get_timezone
 from flask_babel import gettext as _
 
 from portal.core import audit, clock
@@ -16,7 +17,7 @@ from portal.core.routing import Feature
 from portal.permissions import queries, service, texts
 from portal.permissions.forms import DecliningForm
 from portal.permissions.models import Purchase, PurchaseState
-from portal.subscriptions.texts import SCOPE_NAMES, count, money
+from portal.subscriptions.texts import SCOPE_NAMES, count, day, left, money
 from portal.subscriptions.texts_catalog import TERM_NAMES
 
 P = Permission
@@ -25,7 +26,7 @@ feature = Feature("purchases", __name__, url_prefix="/purchases")
 
 @feature.get("", permission=P.BUYING_READ)
 def index() -> ResponseReturnValue:
-    query = ListQuery.parse("/purchases", request.args, sorts=["place"], filters=queries.FILTERS)
+    query, zone = ListQuery.parse("/purchases", request.args, sorts=["place"], filters=queries.FILTERS), get_timezone()
     return page(
         "permissions/purchases.html",
         swaps=("results",),
@@ -34,6 +35,10 @@ def index() -> ResponseReturnValue:
         states=texts.LISTED,
         money=money,
         count=count,
+        day=day,
+        left=left,
+        today=clock.today(),
+        asked_on=lambda row: row.asked_at.astimezone(zone).date(),
         names=texts.PURCHASE_NAMES,
         tones=texts.PURCHASE_TONES,
     )

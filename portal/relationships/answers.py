@@ -122,7 +122,7 @@ def decline_request(request: RelationshipRequest, *, reason: str, by: Actor, at:
 
 
 def customers_record(partner_id: int, organization_id: int) -> Customer | None:
-    statement = sa.select(Customer).where(Customer.partner_id == partner_id, Customer.customer_id == organization_id).with_for_update()
+    statement = sa.select(Customer).where(Customer.partner_id == partner_id, Customer.customer_id == organization_id).with_for_update(of=Customer)
     return db.session.scalar(statement)
 
 

@@ -47,7 +47,7 @@ def request_partnership(entry: PartnershipEntry, *, by: Actor, at: datetime) -> 
     check_body(entry.body)
     assert by.organization_id is not None
     # Two clicks at the same moment come one after the other.
-    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update())
+    db.session.execute(sa.select(Organization.id).where(Organization.id == by.organization_id).with_for_update(key_share=True))
     P = Partnership
     waiting = sa.select(P.id).where(P.state == PartnershipState.SENT, sa.func.lower(P.email) == entry.email.lower()).limit(1)
     if db.session.scalar(waiting) is not None:

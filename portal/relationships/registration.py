@@ -151,7 +151,7 @@ def _claim(request: RelationshipRequest, domain: str, at: datetime) -> Organizat
         ),
     )
     own_first = (Organization.added_by_id != request.partner_id, Organization.id)
-    for organization in db.session.scalars(claims.order_by(*own_first).with_for_update()):
+    for organization in db.session.scalars(claims.order_by(*own_first).with_for_update(key_share=True)):
         if market(organization.country) == market(request.partner.country) and not accounts.active_admins(organization.id, Side.CUSTOMER):
             return organization
     return None

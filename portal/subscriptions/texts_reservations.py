@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from portal.core import clock
+from portal.core.access import Side
 from portal.core.i18n import language, show_day, show_money
 from portal.core.money import Money
 from portal.subscriptions.models import AskedState, Offer, RequestKind, Reservation, ReservationScope, ReservationState, Subscription
@@ -107,5 +108,9 @@ def scope_of(reservation: Reservation, subscription_name: str | None) -> str:
 def exported(row: Iterable[Any]) -> tuple[Any, ...]:
     """A row of the export."""
     public_id, name, instance, region, months, scope, quantity, state, starts, ends, paid, refund, currency, side, buyer = row
-    amounts = (str(Money(paid, currency).amount), str(Money(refund, currency).amount) if refund is not None else "")
-    return (str(public_id), name, instance, region, months, scope.value.capitalize(), quantity, state.value.capitalize(), str(starts), str(ends), currency, *amounts, buyer, side.value.capitalize())  # fmt: skip
+    amounts = (Money(paid, currency).amount, Money(refund, currency).amount if refund is not None else "")
+    return (str(public_id), name, instance, region, months, _WRITTEN[scope], quantity, _WRITTEN[state], starts, ends, currency, *amounts, buyer, _WRITTEN[side])
+
+
+# The export's words stay the same in every language: other programs read them (R15).
+_WRITTEN: dict[str, str] = {code: code.value.capitalize() for code in (*ReservationScope, *ReservationState, *Side)}
