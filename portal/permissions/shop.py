@@ -93,7 +93,7 @@ class Deal:
 
 
 def counters(*, by: Actor) -> list[Counter]:
-    """All partners of this person's company, also those that nothing can be bought from."""
+    """All partners of this person's company, also those that nothing can be bought from; none that is suspended."""
     found: dict[int, Counter] = {}
     for row in db.session.execute(_counters_statement(), {"person": by.user_id}):
         owned = (row,) if row.subscription_id is not None else ()
@@ -135,7 +135,7 @@ def _counters_statement() -> sa.Select:
         .outerjoin(B, permitted)
         .outerjoin(Owner, sa.and_(Owner.partner_id == C.partner_id, Owner.user_id == sa.bindparam("person")))
         .outerjoin(S, usable)
-        .where(C.state != RelationshipState.PENDING)
+        .where(C.state != RelationshipState.PENDING, Organization.suspended_at.is_(None))
         .order_by(Organization.name, C.id, S.state, S.name_key, S.id)
         .limit(MOST_COUNTERS)
     )

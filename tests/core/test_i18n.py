@@ -91,7 +91,9 @@ def test_no_french_name_follows_a_word_that_would_be_elided(french: Catalog) -> 
     """“de %(name)s” is wrong before a vowel: names follow a noun, a comma or a parenthesis. Numbers may."""
     for message in messages(french):
         for text in strings(message):
-            assert not re.search(r"\b(de|que|si|le|la|du|au) %\((?!number|num|least|shortest|days|day|moment|amount|quantity|price|now|before)", text, re.IGNORECASE), text
+            assert not re.search(
+                r"\b(de|que|si|le|la|du|au) %\((?!number|num|least|shortest|days|day|moment|amount|quantity|price|now|before)", text, re.IGNORECASE
+            ), text
 
 
 TOLD = {"flash", "Refused", "Stale", "ValidationError", "StopValidation", "Problem"}

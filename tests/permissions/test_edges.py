@@ -138,3 +138,19 @@ def test_a_record_that_moves_takes_no_permission_along(people, waiting):
     admin.get(f"/my/shop/purchases/{waiting}", status=404)
     admin.post(f"/my/shop/purchases/{waiting}/withdrawal", status=404)
     assert world.purchase(waiting).state is PurchaseState.WAITING
+
+
+def test_nothing_is_bought_from_a_suspended_partner(people, waiting):
+    """S3: nobody there could look after it."""
+    partner = make.organization("atelier-nuage.example")
+    with scoped(EVERYTHING):
+        offer = db.session.scalars(sa.select(Offer.public_id).where(Offer.sku == "RES")).one()
+
+    def suspend():
+        db.session.get_one(Organization, partner.id).suspended_at = clock.now()
+
+    everywhere(suspend)
+    buyer = people(BUYER)
+
+    assert "Atelier Nuage" not in buyer.get("/my/shop").text
+    buyer.post(f"/my/shop/{partner.public_id}/{offer}", {"quantity": "1"}, status=404)
