@@ -75,6 +75,7 @@ SUBSCRIBERS = (
     "portal.subscriptions.subscribers",
     "portal.subscriptions.panels",
     "portal.permissions.subscribers",
+    "portal.permissions.panels",
     "portal.onboarding.jobs",
     "portal.leads.jobs",
     "portal.leads.conversion",

@@ -30,7 +30,7 @@ FIELDS = {
     "action": _l("Action"),
     "add_on_of": _l("Add-on of"),
     "address": _l("Network address"),
-    "asked": _l("Asked for"),
+    "asked": _l("Request"),
     "agreement": _l("Agreement"),
     "approval_above": _l("Approval above"),
     "auto_extend": _l("Extends itself"),
@@ -117,7 +117,7 @@ FIELDS = {
     "reseller": _l("Reseller"),
     "roles": _l("Roles"),
     "same": lazy_pgettext("line", "Same"),
-    "scope": _l("Used by"),
+    "scope": _l("Scope"),
     "segment": _l("Segment"),
     "sessions": _l("Sessions ended"),
     "sizes": _l("Target customers"),
@@ -176,6 +176,17 @@ VALUES: dict[Any, Any] = {
     "pending": _l("Pending"),
     "portal": _l("Sent by the portal"),
 }
+# How the states of what an action is about read, by the first part of its key: a language bends them to the word that they describe.
+STATES: dict[str, Any] = {
+    "lead": leads.STATE_NAMES,
+    "order": subscriptions.ORDER_NAMES,
+    "profile": directory.STATE_NAMES,
+    "purchase": permissions.PURCHASE_NAMES,
+    "relationship_request": relationships.STATE_NAMES,
+    "reservation": subscriptions.RESERVATION_NAMES,
+    "reservation_request": reservations.ASKED_NAMES,
+    "subscription": subscriptions.SUBSCRIPTION_NAMES,
+}
 MOMENTS = {"ends_at"}
 CODED = {
     "asked",
@@ -213,26 +224,30 @@ class Vocabulary:
     actions: dict[str, str]
     fields: dict[str, str]
     values: dict[str, str]
+    states: dict[str, dict[str, str]]
     yes: str
     no: str
     pair: str
 
-    def changes(self, details: dict[str, Any] | None, moment: Moment = in_utc) -> list[tuple[str, str, str]]:
+    def changes(self, action: str, details: dict[str, Any] | None, moment: Moment = in_utc) -> list[tuple[str, str, str]]:
         """Label, before and after of everything that an entry tells, in words; `moment` writes a point in time."""
         before, after = (details or {}).get("before", {}), (details or {}).get("after", {})
-        return [(self.field(key), self.shown(key, before.get(key), moment), self.shown(key, after.get(key), moment)) for key in {**before, **after}]
+        about = action.partition(".")[0]
+        return [
+            (self.field(key), self.shown(key, before.get(key), moment, about), self.shown(key, after.get(key), moment, about)) for key in {**before, **after}
+        ]
 
-    def sides(self, details: dict[str, Any] | None) -> tuple[str, str]:
+    def sides(self, action: str, details: dict[str, Any] | None) -> tuple[str, str]:
         """Before and after in a line each."""
-        changes = self.changes(details)
+        changes = self.changes(action, details)
         before = "; ".join(self.pair % {"label": label, "text": value} for label, value, _after in changes if value)
         return before, "; ".join(self.pair % {"label": label, "text": value} for label, _before, value in changes if value)
 
     def field(self, key: str) -> str:
         return self.fields.get(key) or key.replace("_", " ").capitalize()
 
-    def shown(self, key: str, value: Any, moment: Moment = in_utc) -> str:
-        """One value as people read it; nothing for what is not there."""
+    def shown(self, key: str, value: Any, moment: Moment = in_utc, about: str = "") -> str:
+        """One value as people read it; nothing for what is not there. `about`: what the entry is about, the first part of its action."""
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -241,6 +256,8 @@ class Vocabulary:
             return ", ".join(self.shown(key, item) for item in value)
         if key in MOMENTS:
             return moment(datetime.fromisoformat(value))
+        if key == "state" and value in self.states.get(about, ()):
+            return self.states[about][value]
         return self.values.get(value, str(value)) if key in CODED else str(value)
 
 
@@ -249,7 +266,8 @@ def vocabulary(spoken: str) -> Vocabulary:
     """The words in this language."""
     with speaking(spoken):
         values = _said(VALUES) | dict(languages()) | dict(country_names(spoken))
-        return Vocabulary(_said(ACTIONS), _said(FIELDS), values, _("Yes"), _("No"), _("%(label)s: %(text)s"))
+        states = {about: _said(names) for about, names in STATES.items()}
+        return Vocabulary(_said(ACTIONS), _said(FIELDS), values, states, _("Yes"), _("No"), _("%(label)s: %(text)s"))
 
 
 def _said(texts: Mapping[Any, Any]) -> dict[str, str]:

@@ -82,7 +82,7 @@ def download(path: str) -> ResponseReturnValue:
 
 
 def line(row: Any, words: Vocabulary) -> tuple[str, ...]:
-    before, after = words.sides(row.details)
+    before, after = words.sides(row.action, row.details)
     return (f"{row.at:%Y-%m-%d %H:%M:%S}", row.customer_name or "", words.actions.get(row.action, row.action), row.actor_name or "", before, after)
 
 
@@ -135,5 +135,5 @@ def action_name(action: str) -> str:
 
 
 @feature.app_template_filter("changes")
-def changes(details: dict[str, Any] | None) -> list[tuple[str, str, str]]:
-    return vocabulary(language()).changes(details, show_datetime)
+def changes(entry: Any) -> list[tuple[str, str, str]]:
+    return vocabulary(language()).changes(entry.action, entry.details, show_datetime)

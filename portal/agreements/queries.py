@@ -42,8 +42,17 @@ def _current_version(country: str) -> sa.Select:
     return statement.order_by(AgreementText.country.desc(), AgreementText.version.desc()).limit(1)
 
 
-def latest_acceptance(organization_id: int) -> Acceptance | None:
-    return db.session.scalar(sa.select(Acceptance).where(Acceptance.organization_id == organization_id).order_by(Acceptance.id.desc()).limit(1))
+def latest_acceptance(organization_id: int, country: str) -> tuple[Acceptance | None, int]:
+    """The company's own, and the version that orders need now."""
+    accepted, version = db.session.execute(
+        sa.select(Acceptance, _current_version(country).scalar_subquery())
+        .select_from(Organization)
+        .outerjoin(Acceptance, Acceptance.organization_id == Organization.id)
+        .where(Organization.id == organization_id)
+        .order_by(Acceptance.id.desc())
+        .limit(1)
+    ).one()
+    return accepted, version or 0
 
 
 def standing(partner_id: int, organization_id: int, country: str) -> Standing:

@@ -39,11 +39,11 @@ _ITEMS = {
     Side.CUSTOMER: (
         (_l("Home"), "/my", "house", P.MY_HOME),
         (_l("Partners"), "/my/partners", "handshake", P.MY_CONSENT),
-        (_l("Find a partner"), "/directory", "search", P.MY_HOME),
         (_l("Subscriptions"), "/my/subscriptions", "package", P.MY_SUBSCRIPTIONS),
         (_l("Shop"), "/my/shop", "shopping-cart", P.MY_BUY),
         (_l("Orders"), "/my/orders", "receipt", P.MY_ORDERS),
         (_l("Reservations"), "/my/reservations", "clock", P.MY_ORDERS),
+        (_l("Find a partner"), "/directory", "search", P.MY_HOME),
         (_l("Agreement"), "/my/agreement", "file-text", P.MY_CONSENT),
         (_l("People"), "/my/users", "users", P.MY_USERS),
         (_l("Company"), "/my/company", "building-2", P.MY_DETAILS),

@@ -26,7 +26,18 @@ from portal.permissions import service
 from portal.permissions.models import BuyingPermission, Category, Purchase, PurchaseState
 from portal.permissions.texts_shop import TERMS, Obstacle, why_not
 from portal.subscriptions import catalog, order_queries
-from portal.subscriptions.models import Billing, Offer, Order, Reservation, ReservationScope, Subscription, SubscriptionOwner, SubscriptionState
+from portal.subscriptions.models import (
+    AskedState,
+    Billing,
+    Offer,
+    Order,
+    Reservation,
+    ReservationRequest,
+    ReservationScope,
+    Subscription,
+    SubscriptionOwner,
+    SubscriptionState,
+)
 from portal.subscriptions.ordering import Quote
 from portal.subscriptions.queries import of_a_partner
 
@@ -37,6 +48,7 @@ BY_NAME = Sort(Offer.name_key, Offer.id)
 OFFERS_A_PAGE = 25
 MOST_REGIONS = 200
 MOST_COUNTERS = 500
+MOST_ASKED = 10  # of each kind
 _LIVE = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 
 
@@ -87,6 +99,22 @@ class Deal:
     @property
     def left_after(self) -> Money | None:
         return self.left - self.total if self.left is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Something that a partner is still to answer; `wish` is what is asked about a reservation, none for a purchase."""
+
+    public_id: UUID
+    name: str
+    quantity: int
+    partner: str
+    wish: str | None
+    since: datetime
+
+    @property
+    def url(self) -> str:
+        return f"/my/reservations/{self.public_id}" if self.wish else f"/my/shop/purchases/{self.public_id}"
 
 
 # --- where to buy
@@ -269,6 +297,41 @@ def purchase(public_id: UUID) -> Any:
     if row is None:
         raise NotFound(public_id)
     return row
+
+
+def asked() -> list[Asked]:
+    """What waits for a partner's answer, purchases and requests about reservations, the longest first; at most one more than MOST_ASKED of each kind."""
+    lines = [Asked(*row) for row in db.session.execute(_asked_statement())]
+    return sorted(lines, key=lambda line: line.since)
+
+
+@functools.cache
+def _asked_statement() -> sa.CompoundSelect:
+    B, A = Purchase, ReservationRequest
+    nothing = sa.cast(sa.null(), sa.Unicode(32))
+    bought = sa.select(
+        B.public_id,
+        B.wanted["name"].as_string().label("name"),
+        B.quantity,
+        Organization.name.label("partner"),
+        nothing.label("wish"),
+        B.asked_at.label("since"),
+    )
+    bought = bought.select_from(B).join(Organization, Organization.id == B.partner_id)
+    about = sa.select(
+        Reservation.public_id,
+        Reservation.name,
+        Reservation.quantity,
+        Organization.name.label("partner"),
+        sa.cast(A.kind, sa.Unicode(32)).label("wish"),
+        A.asked_at.label("since"),
+    )
+    about = about.select_from(Reservation).join(A, sa.and_(A.reservation_id == Reservation.id, A.state == AskedState.OPEN))
+    kinds = (
+        bought.where(B.state == PurchaseState.WAITING).order_by(B.id),
+        about.join(Organization, Organization.id == Reservation.partner_id).order_by(Reservation.id),
+    )
+    return sa.union_all(*(sa.select(kind.limit(MOST_ASKED + 1).subquery()) for kind in kinds))
 
 
 def bought_with(key: UUID) -> Purchase | None:

@@ -17,6 +17,13 @@ class RequestShown:
 
 
 @dataclass(frozen=True)
+class HomeShown:
+    """Which panels do other features add to the first page of a customer's people? Subscribers answer with customers' Panels."""
+
+    actor: Actor
+
+
+@dataclass(frozen=True)
 class RelationshipEnding:
     """May this relationship end? Subscribers answer with the Obstacles that are still in the way (R35)."""
 

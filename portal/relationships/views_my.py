@@ -12,7 +12,7 @@ from portal.accounts import service as account_service
 from portal.accounts.forms import CompanyForm
 from portal.agreements import queries as agreements
 from portal.agreements import service as agreement_service
-from portal.core import clock
+from portal.core import clock, events
 from portal.core.access import Permission
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.i18n import language
@@ -21,6 +21,7 @@ from portal.core.routing import Feature
 from portal.customers import queries as customers
 from portal.customers.models import RelationshipState
 from portal.relationships import delegation, queries
+from portal.relationships.events import HomeShown
 from portal.relationships.forms import AcceptanceForm
 
 P = Permission
@@ -29,11 +30,12 @@ feature = Feature("my", __name__, url_prefix="/my")
 
 @feature.get("", permission=P.MY_HOME)
 def index() -> ResponseReturnValue:
+    panels = events.ask(HomeShown(g.actor))
     if not g.actor.may(P.MY_CONSENT):
-        return page("my/simple.html", partners=_present())
+        return page("my/simple.html", partners=_present(), panels=panels)
     waiting = queries.waiting_for(g.actor.organization_id, clock.now())
     granted = queries.delegations_to(g.actor.organization_id)
-    return page("my/index.html", partners=_present(), waiting=waiting, granted=granted, standing=_standing())
+    return page("my/index.html", partners=_present(), waiting=waiting, granted=granted, standing=_standing(), panels=panels)
 
 
 @feature.get("/partners", permission=P.MY_CONSENT)
@@ -118,8 +120,7 @@ def _present() -> list[Any]:
 
 def _standing() -> dict[str, Any]:
     """Where the whole company stands with the agreement; what a partner attested counts for that partner only."""
-    accepted = agreements.latest_acceptance(g.actor.organization_id)
-    version = agreements.current_version(g.actor.country)
+    accepted, version = agreements.latest_acceptance(g.actor.organization_id, g.actor.country)
     return {"accepted": accepted, "current": accepted is not None and accepted.version >= version, "version": version}
 
 

@@ -23,14 +23,14 @@ class StepForm(forms.Form):
 class ExchangeForm(StepForm):
     offer = forms.select(_l("Exchange for"), list)
     quantity = forms.whole_number(_l("Quantity"), least=1, most=MOST_PIECES)
-    scope = forms.select(_l("Used by"), list, required=False)
+    scope = forms.select(_l("Scope"), list, required=False)
 
     def offered(self, offers: list[tuple[str, str]], scopes: list[tuple[str, str]]) -> None:
         self.offer.choices, self.scope.choices = [("", str(_l("Choose an offer"))), *offers], scopes
 
 
 class ScopeForm(StepForm):
-    scope = forms.select(_l("Used by"), list, required=False)
+    scope = forms.select(_l("Scope"), list, required=False)
 
 
 class AskForm(forms.Form):

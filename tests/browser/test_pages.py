@@ -16,6 +16,7 @@ from tests.support.browser import DESK, PHONE
 
 pytestmark = pytest.mark.browser
 ADMIN, SALES, USERS = "admin@atelier-nuage.example", "sales@atelier-nuage.example", "users@atelier-nuage.example"
+AGENT, BUYER = "agent@atelier-nuage.example", "buyer@maison-tellier.example"
 TELLIER, STAFF, NOBODY = "admin@maison-tellier.example", "staff@maison-tellier.example", None
 PICTURES = os.environ.get("PORTAL_PICTURES")
 Steps = Callable[[Page], None]
@@ -31,6 +32,10 @@ def fill(fields: dict[str, str]) -> Steps:
             page.get_by_role("textbox", name=label).fill(text)
 
     return steps
+
+
+def fill_number(label: str, text: str) -> Steps:
+    return lambda page: page.get_by_role("spinbutton", name=label).first.fill(text)
 
 
 def unfold(page: Page) -> None:
@@ -92,6 +97,25 @@ def a_profile(page: Page) -> None:
     page.locator(".hit h2 a").first.click()
 
 
+def tab(name: str) -> Steps:
+    """Of Maison Tellier's account."""
+
+    def steps(page: Page) -> None:
+        first_in_list(page)
+        press(name, "link")(page)
+
+    return steps
+
+
+def chosen(page: Page) -> None:
+    page.goto(f"{page.url}/cart")
+    page.locator("#shop").get_by_role("button", name="Add", exact=True).first.click()
+
+
+def first_row(page: Page) -> None:
+    page.locator("#results tbody a").first.click()
+
+
 # name → who, address, what is done there
 PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "home": (SALES, "/", []),
@@ -107,7 +131,8 @@ PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     ),
     "agreement": (SALES, "/customers?q=tellier", [first_in_list, press("Agreement", "link")]),
     "customer-activity": (SALES, "/customers?q=tellier", [first_in_list, press("Activity", "link"), unfold]),
-    "ending": (ADMIN, "/customers?q=tellier", [first_in_list, press("End the relationship", "link"), press("End the relationship")]),
+    "ending": (ADMIN, "/customers?q=apotheke+lindner", [first_in_list, press("End the relationship", "link"), press("End the relationship")]),
+    "ending-obstacles": (ADMIN, "/customers?q=tellier", [first_in_list, press("End the relationship", "link")]),
     "customer-new": (SALES, "/customers/new", [fill({"Primary domain": "https://x", "Postal code": "1"}), press("Go on")]),
     "customer-review": (SALES, "/customers/new", [reviewing]),
     "requests": (SALES, "/relationship-requests", []),
@@ -143,6 +168,36 @@ PAGES: dict[str, tuple[str | None, str, list[Steps]]] = {
     "directory-none": (NOBODY, "/directory?q=zzzz", []),
     "directory-profile": (NOBODY, "/directory", [a_profile]),
     "directory-inquiry": (NOBODY, "/directory", [a_profile, press("Ask this partner", "link"), fill({"What do you need?": "Short"}), press("Send")]),
+    "catalog": (ADMIN, "/catalog", []),
+    "offer": (ADMIN, "/catalog?q=forecast", [unfold, first_row]),
+    "offer-new": (ADMIN, "/catalog/new", [press("Add")]),
+    "catalog-import": (ADMIN, "/catalog/import", []),
+    "cart": (SALES, "/customers?q=tellier", [first_in_list, chosen]),
+    "cart-review": (SALES, "/customers?q=tellier", [first_in_list, chosen, press("Review the order", "link")]),
+    "orders": (ADMIN, "/orders", []),
+    "order": (ADMIN, "/orders", [first_row]),
+    "subscriptions": (SALES, "/subscriptions", []),
+    "subscription": (SALES, "/customers?q=tellier", [tab("Subscriptions"), first_row]),
+    "subscription-quantity": (SALES, "/subscriptions?state=active&q=shield", [first_row, press("Change the quantity", "link")]),
+    "permissions": (AGENT, "/customers?q=tellier", [tab("Permissions")]),
+    "permissions-missing": (AGENT, "/customers?q=apotheke+lindner", [tab("Permissions")]),
+    "permissions-off": (AGENT, "/customers?q=tellier", [tab("Permissions"), press("Turn off", "link")]),
+    "purchases": (SALES, "/purchases", []),
+    "purchase": (SALES, "/purchases", [first_row, press("Decline")]),
+    "reservations": (SALES, "/reservations", []),
+    "reservation": (SALES, "/customers?q=tellier", [tab("Reservations"), first_row]),
+    "reservation-cancel": (SALES, "/reservations?state=active", [first_row, press("Cancel the reservation…", "link")]),
+    "reservation-exchange": (SALES, "/reservations?state=active", [first_row, press("Exchange", "link")]),
+    "shop": (BUYER, "/my/shop", []),
+    "shop-offer": (BUYER, "/my/shop?q=b2", [first_row, fill_number("Quantity", "0"), press("Review")]),
+    "shop-review": (BUYER, "/my/shop?q=b2", [first_row, press("Review")]),
+    "shop-purchases": (BUYER, "/my/shop/purchases", []),
+    "shop-purchase": (BUYER, "/my/shop/purchases", [first_row]),
+    "shop-nothing": (TELLIER, "/my/shop", []),
+    "my-orders": (BUYER, "/my/orders", []),
+    "my-subscription": (BUYER, "/my/subscriptions", [first_row]),
+    "my-reservations": (BUYER, "/my/reservations", []),
+    "my-reservation": (BUYER, "/my/reservations", [first_row]),
     "sign-in": (NOBODY, "/sign-in", [fill({"E-mail address": SALES, "Password": "wrong"}), press("Sign in")]),
     "forgotten": (NOBODY, "/forgotten-password", []),
 }

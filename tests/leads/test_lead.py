@@ -430,7 +430,7 @@ def test_winning_may_correct_the_value(people):
     row = now_of(lead)
     assert (row.state, row.value_minor) == (LeadState.WON, 99999)
     assert history(lead)[-2:] == ["lead.won", "lead.updated"]
-    assert "Value: 1200.00 EUR, now 999.99 EUR" in page.text
+    assert "Value: €1,200.00, now €999.99" in page.text
 
 
 def test_without_a_final_value_the_estimate_stands(people):

@@ -18,7 +18,7 @@ from portal.permissions.models import Category, Notice, Purchase, PurchaseState
 from portal.subscriptions import catalog
 from portal.subscriptions import service as subscriptions
 from portal.subscriptions.models import Offer, Order, Reservation, Subscription
-from tests.subscriptions import rows
+from tests.subscriptions import reserved, rows
 from tests.support import make
 from tests.test_surface import Counted
 
@@ -154,6 +154,30 @@ def test_above_the_threshold_it_waits_and_can_be_taken_back(people, there):
     again = buyer.open(f"{waiting.url}/withdrawal")
     assert "does not wait any more" in again.flashes[0]
     assert "does not wait any more" in buyer._followed(buyer.post(f"{waiting.url}/withdrawal").response, waiting.url).flashes[0]
+
+
+def test_the_first_page_names_what_partners_are_to_answer(people, there):
+    """R74, R76: for those who see purchases and reservations, within the budget of a page."""
+    limits(above=150_000)
+    buyer = people(BUYER)
+    assert "Waiting for your partners" not in buyer.get("/my").text
+    waiting = buyer.submit(reviewed(buyer, there, quantity="2"), there.url)
+    small = reserved.reserved("Small server")
+    reserved.asked(small, "renew")
+
+    for who in (BUYER, ADMIN):
+        person = people(who)
+        person.get("/my")
+        with Counted(db.engine) as counted:
+            home = person.get("/my")
+        assert len(counted.statements) <= 6, "\n".join(counted.statements)
+        assert home.has_link(waiting.url) and "Waits for approval" in home.text
+        assert home.has_link(f"/my/reservations/{small}") and "Renew the reservation" in home.text
+    assert "Waiting for your partners" not in people(STAFF).get("/my").text
+
+    buyer.submit(buyer.open(f"{waiting.url}/withdrawal"), status=200)
+
+    assert not buyer.get("/my").has_link(waiting.url)
 
 
 def test_a_declined_purchase_tells_why(people, there):

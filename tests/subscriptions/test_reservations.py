@@ -403,11 +403,11 @@ class TestScope:
 
         done = sales.submit(form, url, scope=usage)
 
-        assert fact(done, "Used by") == "Only Cloud plan"
+        assert fact(done, "Scope") == "Only Cloud plan"
         found = row(public_id)
         assert (found.scope, found.subscription_id) == (ReservationScope.SINGLE, world.row(usage).id)
         assert "Scope of a reservation changed" in done.text
-        assert fact(sales.submit(sales.get(url), url, scope=""), "Used by") == "Shared by all subscriptions"
+        assert fact(sales.submit(sales.get(url), url, scope=""), "Scope") == "Shared by all subscriptions"
 
     def test_whoever_comes_second_is_told_and_the_same_again_is_fine(self, people):
         """R104"""
