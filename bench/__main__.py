@@ -1,5 +1,6 @@
 """`make bench`: prints one table and writes bench/results.json. BENCH_SIZES, BENCH_ENGINES and BENCH_ROUNDS narrow or widen it."""
 
+import contextlib
 import http.client
 import itertools
 import json
@@ -353,8 +354,12 @@ def children(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of all threads of the workers, to the nanosecond."""
-    return sum(int(path.read_text().split()[0]) for child in children(pid) for path in Path(f"/proc/{child}/task").glob("*/schedstat")) / 1e9
+    """Of all threads of the workers, to the nanosecond; one may end while it is looked at."""
+    total = 0
+    for path in (path for child in children(pid) for path in Path(f"/proc/{child}/task").glob("*/schedstat")):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += int(path.read_text().split()[0])
+    return total / 1e9
 
 
 def memory(pid: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.core import lists, search
-from portal.core.db import db
+from portal.core.db import PLANNED_ANEW, db
 from portal.core.lists import ListQuery, Page, Sort
 
 WINDOW = 8000  # rows looked through in list order before the trigram index is asked
@@ -70,7 +70,8 @@ class Finder:
 
     def _plain_statement(self, sort: str, filters: Filters, way: str) -> sa.Select:
         wanted = lists.keyset(self.narrow(sa.select(*self.columns), filters), way, self.sorts[sort])
-        return lists.with_count(wanted, self.narrow(sa.select(self.model.id), filters))
+        wanted = lists.with_count(wanted, self.narrow(sa.select(self.model.id), filters))
+        return wanted.execution_options(**PLANNED_ANEW) if filters else wanted
 
     def _window_statement(self, sort: str, filters: Filters, way: str, words: int) -> sa.Select:
         """The words looked for in the next rows in list order only."""
@@ -82,7 +83,7 @@ class Finder:
             hits = hits.where(*search.containing(near.c.search_text, words))
         else:
             hits = hits.join(other, key == near.c[named.key]).where(*search.containing(other.search_text, words))
-        return self._rows_of(hits.limit(lists.PAGE_SIZE + 1), sort, way)
+        return self._rows_of(lists.limited(hits, lists.PAGE_SIZE + 1), sort, way).execution_options(**PLANNED_ANEW)
 
     def _indexed_statement(self, sort: str, filters: Filters, way: str, words: int, dialect: str) -> sa.Select:
         """What the index finds is put in order and counted; it is asked once for both."""
@@ -90,7 +91,8 @@ class Finder:
         found = self.narrow(sa.select(key.label("key"), column.label("place")), filters).where(*self._indexed_words(words, dialect)).cte("found")
         order = Sort(found.c.key if column is key else found.c.place, found.c.key, descending)
         near = lists.keyset(sa.select(found.c.key), way, order)
-        return lists.with_count(self._rows_of(sa.select(near.subquery().c.key), sort, way), sa.select(found.c.key))
+        rows = self._rows_of(sa.select(near.subquery().c.key), sort, way)
+        return lists.with_count(rows, sa.select(found.c.key)).execution_options(**PLANNED_ANEW)
 
     def _rows_of(self, hits: sa.Select, sort: str, way: str) -> sa.Select:
         """The columns of a page's rows: what each of them costs is spent on no more than these."""

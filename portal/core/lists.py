@@ -18,7 +18,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from portal.core import sheets
-from portal.core.db import db
+from portal.core.db import PLANNED_ANEW, db
 from portal.core.errors import NotFound
 from portal.core.i18n import show_number
 from portal.core.scope import Scope
@@ -125,7 +125,12 @@ def keyset(statement: sa.Select, way: str, sort: Sort, *, limit: int = PAGE_SIZE
         there = sa.tuple_(sa.bindparam("place_value", type_=sort.column.type), sa.bindparam("place_key", type_=sort.key.type))
         statement = statement.where(here < there if descending else here > there)
     ordered = (sort.column.desc(), sort.key.desc()) if descending else (sort.column, sort.key)
-    return statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])).limit(limit)
+    return limited(statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])), limit)
+
+
+def limited(statement: sa.Select, most: int) -> sa.Select:
+    """No more rows than these. The number stands in the statement: a plan kept for later reckons with it, and not with a tenth of the table."""
+    return statement.limit(sa.literal_column(str(most), sa.Integer()))
 
 
 def place(query: ListQuery, sort: Sort) -> dict[str, Any]:
@@ -170,7 +175,11 @@ def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | No
 def fetch(statement: sa.Select, query: ListQuery, sort: Sort, positions: Any, *, counted: bool = True) -> Page:
     """A page of this statement's rows, with a count that stops at COUNTED_UP_TO."""
     wanted = keyset(statement, query.way, sort)
-    rows = db.session.execute(with_count(wanted, statement) if counted else wanted, place(query, sort)).all()
+    if counted:
+        wanted = with_count(wanted, statement)
+    if query.narrowed:
+        wanted = wanted.execution_options(**PLANNED_ANEW)
+    rows = db.session.execute(wanted, place(query, sort)).all()
     return paged(rows, query, positions, rows[0].in_all if rows and counted else whole(rows, query))
 
 
@@ -186,8 +195,8 @@ def whole(rows: Sequence[Any], query: ListQuery) -> int | None:
 
 def counting(statement: sa.Select) -> sa.Select:
     """How many rows, counted no further than one past COUNTED_UP_TO."""
-    capped = statement.with_only_columns(statement.column_descriptions[0]["expr"]).order_by(None).limit(COUNTED_UP_TO + 1).subquery()
-    return sa.select(sa.func.count()).select_from(capped)
+    capped = statement.with_only_columns(statement.column_descriptions[0]["expr"]).order_by(None)
+    return sa.select(sa.func.count()).select_from(limited(capped, COUNTED_UP_TO + 1).subquery())
 
 
 def stream_csv(name: str, header: Sequence[str], statement: sa.Select, scope: Scope, *, convert: Any = None, values: Any = None) -> Response:

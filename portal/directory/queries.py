@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 
 from portal.accounts.models import Organization
 from portal.core import clock, places
-from portal.core.db import Key, db
+from portal.core.db import PLANNED_ANEW, Key, db
 from portal.core.errors import NotFound
 from portal.core.words import normalise, search_words
 from portal.directory import entries
@@ -191,7 +191,7 @@ def _indexed(parts: int, around: bool, begun: bool, *, windowed: bool) -> sa.Sel
     hits = sa.select(E.id, E.rank).where(*matches, _open(), *_behind(begun)).cte("hits").prefix_with("MATERIALIZED")
     ordered = sa.select(hits).order_by(hits.c.rank.desc(), hits.c.id.desc()).offset(0).subquery()
     chosen = sa.select(ordered.c.id).where(*_within(around, ordered.c.id)).order_by(ordered.c.rank.desc(), ordered.c.id.desc()).limit(sa.bindparam("most"))
-    return sa.select(*COLUMNS).where(E.id.in_(chosen)).order_by(E.rank.desc(), E.id.desc())
+    return sa.select(*COLUMNS).where(E.id.in_(chosen)).order_by(E.rank.desc(), E.id.desc()).execution_options(**PLANNED_ANEW)
 
 
 def _parts(groups: list[list[str]], typed: Sequence[str], relevance: int) -> list[str]:
