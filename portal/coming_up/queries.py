@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.agreements.models import AgreementState
 from portal.core import lists
-from portal.core.db import Key, UtcDateTime, db
+from portal.core.db import Key, UtcDateTime, db, limited
 from portal.core.errors import NotFound
 from portal.core.lists import ListQuery, Page
 from portal.customers.models import Customer
@@ -73,7 +73,6 @@ def coming_up(query: ListQuery, *, at: datetime, days: int, kinds: tuple[str, ..
     """Lines of these kinds that are due within the days."""
     today, length, way = at.date(), timedelta(days=days), query.way
     values = {"now": at, "until": at + length, "today": today, "last_day": today + length, **_place(query)}
-    values |= {"most": SHOWN + 1, "most_aside": ASIDE + 1, "most_extending": EXTENDING + 1}
     rows = sorted(db.session.execute(_merged(kinds, way), values).all(), key=_position, reverse=way in ("before", "last")) if kinds else []
     page = lists.paged([row for row in rows if not row.goes_on], query, _position, None, size=SHOWN)
     going_on = [row for row in rows if row.goes_on]
@@ -86,11 +85,11 @@ def outdated_agreements() -> list[Any]:
     return list(db.session.execute(_OUTDATED))
 
 
-_OUTDATED = (
+_OUTDATED = limited(
     sa.select(Customer.public_id, Customer.name)
     .where(Customer.ended == 0, Customer.agreement == AgreementState.OUTDATED)
-    .order_by(Customer.name_key, Customer.id)
-    .limit(ASIDE + 1)
+    .order_by(Customer.name_key, Customer.id),
+    ASIDE + 1,
 )
 _RECORDS = sa.select(Customer.customer_id, Customer.public_id, Customer.name).where(Customer.customer_id.in_(sa.bindparam("organizations", expanding=True)))
 
@@ -142,9 +141,9 @@ class _Kind:
         return isinstance(self.due.type, sa.Date)
 
     @property
-    def most(self) -> str:
-        """The parameter that says how many of them are asked for."""
-        return "most" if not self.goes_on else "most_extending" if self.kind == DELEGATION else "most_aside"
+    def most(self) -> int:
+        """How many of them are asked for."""
+        return (SHOWN if not self.goes_on else EXTENDING if self.kind == DELEGATION else ASIDE) + 1
 
 
 D, R, S = DelegatedAdministration, RelationshipRequest, Subscription
@@ -194,7 +193,7 @@ def _part(rule: _Kind, way: str) -> sa.Select:
         there = sa.bindparam("place_day" if rule.by_day else "place_moment", type_=due.type), sa.bindparam(f"place_of_{rule.kind}", type_=Key)
         statement = statement.where(sa.tuple_(due, model.id) < sa.tuple_(*there) if backwards else sa.tuple_(due, model.id) > sa.tuple_(*there))
     order = (due.desc(), model.id.desc()) if backwards else (due, model.id)
-    return statement.order_by(*order).limit(sa.bindparam(rule.most, type_=sa.Integer()))
+    return limited(statement.order_by(*order), rule.most)
 
 
 def _position(row: Any) -> tuple[datetime, int]:

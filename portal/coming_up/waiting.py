@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from portal.core.access import Actor, Permission
-from portal.core.db import db
+from portal.core.db import db, limited
 from portal.customers.models import Customer
 from portal.permissions.models import Purchase, PurchaseState
 from portal.subscriptions.models import AskedState, Offer, RequestKind, Reservation, ReservationRequest
@@ -48,14 +48,14 @@ def _requests() -> sa.Select:
     A = ReservationRequest
     statement = sa.select(Reservation.public_id, Reservation.name, *_customer(), sa.cast(A.kind, sa.Unicode(32)).label("wish"), A.asked_at.label("since"))
     statement = statement.select_from(A).join(Reservation, Reservation.id == A.reservation_id).join(Customer, _of(A))
-    return statement.where(A.state == AskedState.OPEN).order_by(A.id).limit(MOST + 1)
+    return limited(statement.where(A.state == AskedState.OPEN).order_by(A.id), MOST + 1)
 
 
 def _purchases() -> sa.Select:
     B = Purchase
     statement = sa.select(B.public_id, Offer.name, *_customer(), sa.cast(sa.null(), sa.Unicode(32)).label("wish"), B.asked_at.label("since"))
     statement = statement.select_from(B).join(Offer, Offer.id == B.offer_id).join(Customer, _of(B))
-    return statement.where(B.state == PurchaseState.WAITING).order_by(B.id).limit(MOST + 1)
+    return limited(statement.where(B.state == PurchaseState.WAITING).order_by(B.id), MOST + 1)
 
 
 _KINDS: dict[str, Any] = {"request": _requests, "purchase": _purchases}

@@ -5,6 +5,7 @@ may see it. The hash covers a salted digest of what could name a person, so that
 """
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from portal.core.access import Actor
-from portal.core.db import Base, Key, db, uuid7
+from portal.core.db import Base, Key, db, limited, uuid7
 
 GENESIS = "0" * 64
 
@@ -149,22 +150,28 @@ def chains() -> Iterator[int]:
 
 def recent(organization_id: int, customer_organization_id: int | None = None, limit: int = 5) -> list[Any]:
     """The latest entries of one chain, the newest first; those about one customer when it is named."""
-    statement = sa.select(*SHOWN).where(LogEntry.organization_id == organization_id)
-    if customer_organization_id is not None:
-        statement = statement.where(LogEntry.customer_id == customer_organization_id)
-    return list(db.session.execute(statement.order_by(LogEntry.at.desc(), LogEntry.id.desc()).limit(limit)))
+    statement = _recent(customer_organization_id is not None, limit)
+    return list(db.session.execute(statement, {"chain": organization_id, "customer": customer_organization_id}))
 
 
-def history(organization_id: int, subject: UUID, limit: int = 20) -> list[Any]:
+@functools.cache
+def _recent(of_customer: bool, most: int) -> sa.Select:
+    statement = sa.select(*SHOWN).where(LogEntry.organization_id == sa.bindparam("chain", type_=Key))
+    if of_customer:
+        statement = statement.where(LogEntry.customer_id == sa.bindparam("customer", type_=Key))
+    return limited(statement.order_by(LogEntry.at.desc(), LogEntry.id.desc()), most)
+
+
+def history(organization_id: int, subject: UUID) -> list[Any]:
     """What one chain tells of one thing, the newest first."""
-    return list(db.session.execute(_HISTORY, {"chain": organization_id, "subject": subject, "most": limit}))
+    return list(db.session.execute(_HISTORY, {"chain": organization_id, "subject": subject}))
 
 
-_HISTORY = (
+_HISTORY = limited(
     sa.select(*SHOWN)
     .where(LogEntry.organization_id == sa.bindparam("chain", type_=Key), LogEntry.subject == sa.bindparam("subject", type_=sa.Uuid()))
-    .order_by(LogEntry.id.desc())
-    .limit(sa.bindparam("most", type_=sa.Integer()))
+    .order_by(LogEntry.id.desc()),
+    20,
 )
 
 

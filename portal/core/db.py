@@ -1,13 +1,14 @@
 """Base, session, find(); SQLite pragmas and BEGIN; public keys and the version counter."""
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -129,13 +130,21 @@ def find(model: type[RowT], public_id: UUID, *, lock: bool = False) -> RowT:
 
     It alone, and so that other rows can still refer to it: every entry of the log refers to an organization.
     """
-    statement = sa.select(model).where(model.public_id == public_id)  # type: ignore[attr-defined]
-    if lock:
-        statement = statement.with_for_update(of=model, key_share=True).execution_options(populate_existing=True)
-    row = db.session.scalar(statement)
+    row: RowT | None = db.session.scalar(_by_key(cast(Any, model), lock), {"key": public_id})
     if row is None:
         raise NotFound(f"{model.__name__} {public_id}")
     return row
+
+
+@functools.cache
+def _by_key(model: Any, lock: bool) -> sa.Select:
+    statement = sa.select(model).where(model.public_id == sa.bindparam("key", type_=sa.Uuid()))
+    return statement.with_for_update(of=model, key_share=True).execution_options(populate_existing=True) if lock else statement
+
+
+def limited(statement: sa.Select, most: int) -> sa.Select:
+    """No more rows than these. The number stands in the statement: a plan kept for later reckons with it, and not with a tenth of the table."""
+    return statement.limit(sa.literal_column(str(most), sa.Integer()))
 
 
 @contextlib.contextmanager

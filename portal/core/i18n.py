@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale, dates, numbers
 from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
-from flask_babel import Babel, force_locale
+from flask_babel import Babel, Domain, force_locale
 from flask_babel import get_locale as _flask_locale
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
@@ -29,7 +29,7 @@ _DIRECTORY = Path(__file__).parents[1] / "translations"
 def init_app(app: Flask, languages: tuple[str, ...]) -> None:
     _compile_catalogs()
     app.config["LANGUAGES"] = languages
-    Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
+    _Babel(app, locale_selector=_selected_language, timezone_selector=_selected_zone, default_translation_directories=str(_DIRECTORY))
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(_gettext, _ngettext, newstyle=True, pgettext=_pgettext)  # type: ignore[attr-defined]
     app.jinja_env.globals.update(gettext=_said, _=_said)
@@ -102,7 +102,16 @@ def _catalog(code: str) -> NullTranslations:
     return Translations.load(str(_DIRECTORY), [code]) if code != SOURCE_LANGUAGE else NullTranslations()
 
 
-# Flask-Babel's own callables look everything up anew for each of a page's words; these do it in one step.
+# Flask-Babel looks everything up anew for each of a page's words; these do it in one step.
+class _Domain(Domain):
+    def get_translations(self) -> NullTranslations:
+        return _catalog(language())
+
+
+class _Babel(Babel):
+    domain_instance = functools.cached_property(lambda self: _Domain())
+
+
 def _gettext(message: str) -> str:
     return _catalog(language()).ugettext(message)
 
@@ -110,10 +119,13 @@ def _gettext(message: str) -> str:
 @pass_eval_context
 def _said(context: EvalContext, message: str, /, **values: Any) -> str:
     """gettext for templates, with the values put in: as Jinja's own, which takes longer for the many words of a page."""
-    text = _gettext(message)
-    if context.autoescape:
-        text = Markup(text)  # noqa: S704  (what the source and the catalogues say is markup; the values are escaped)
+    text = _markup(language(), message) if context.autoescape else _gettext(message)
     return text % values if values or "%" in text else text
+
+
+@functools.lru_cache(maxsize=8192)
+def _markup(code: str, message: str) -> Markup:
+    return Markup(_catalog(code).ugettext(message))  # noqa: S704  (what the source and the catalogues say is markup; the values are escaped)
 
 
 def _ngettext(singular: str, plural: str, number: int) -> str:
@@ -136,7 +148,12 @@ def show_datetime(value: datetime | None, in_zone: str | None = None) -> str:
     """Date and time in the user's language, and in the user's zone unless another one is given."""
     if value is None:
         return ""
-    return dates.format_datetime(value, "medium", tzinfo=zone(in_zone or _selected_zone()), locale=language())
+    return _datetime(value, in_zone or _selected_zone(), language())
+
+
+@functools.lru_cache(maxsize=1024)
+def _datetime(value: datetime, zone_name: str, spoken: str) -> str:
+    return dates.format_datetime(value, "medium", tzinfo=zone(zone_name), locale=spoken)
 
 
 def show_day(value: date | datetime | None, in_zone: str | None = None) -> str:
@@ -145,7 +162,12 @@ def show_day(value: date | datetime | None, in_zone: str | None = None) -> str:
         return ""
     if isinstance(value, datetime):
         value = value.astimezone(zone(in_zone or _selected_zone())).date()
-    return dates.format_date(value, "medium", locale=language())
+    return _day(value, language())
+
+
+@functools.lru_cache(maxsize=1024)
+def _day(value: date, spoken: str) -> str:
+    return dates.format_date(value, "medium", locale=spoken)
 
 
 def ago(value: datetime | date | None) -> str:
@@ -183,7 +205,12 @@ def show_percent(value: Decimal) -> str:
 
 
 def show_money(value: Money | None) -> str:
-    return numbers.format_currency(value.amount, value.currency, locale=language()) if value is not None else ""
+    return _money(value, language()) if value is not None else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _money(value: Money, spoken: str) -> str:
+    return numbers.format_currency(value.amount, value.currency, locale=spoken)
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from flask import Response
 from flask_babel import gettext as _
 
 from portal.core import sheets
-from portal.core.db import PLANNED_ANEW, db
+from portal.core.db import PLANNED_ANEW, db, limited
 from portal.core.errors import NotFound
 from portal.core.i18n import show_number
 from portal.core.scope import Scope
@@ -126,11 +126,6 @@ def keyset(statement: sa.Select, way: str, sort: Sort, *, limit: int = PAGE_SIZE
         statement = statement.where(here < there if descending else here > there)
     ordered = (sort.column.desc(), sort.key.desc()) if descending else (sort.column, sort.key)
     return limited(statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])), limit)
-
-
-def limited(statement: sa.Select, most: int) -> sa.Select:
-    """No more rows than these. The number stands in the statement: a plan kept for later reckons with it, and not with a tenth of the table."""
-    return statement.limit(sa.literal_column(str(most), sa.Integer()))
 
 
 def place(query: ListQuery, sort: Sort) -> dict[str, Any]:

@@ -53,18 +53,23 @@ def export(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
 
 def record(public_id: UUID, *, lock: bool = False) -> Customer:
     """The partner's record of this customer; NotFound where there is none in the scope."""
-    statement = sa.select(Customer).where(Customer.public_id == public_id)
-    locked = statement.with_for_update(of=Customer).execution_options(populate_existing=True)  # its organization is everybody's: the log of all refers to it
-    customer = db.session.scalar(locked if lock else statement.options(sa.orm.joinedload(Customer.reseller)))
+    customer: Customer | None = db.session.scalar(_LOCKED if lock else _RECORD, {"key": public_id})
     if customer is None:
         raise NotFound(public_id)
     return customer
 
 
+_BY_KEY = sa.select(Customer).where(Customer.public_id == sa.bindparam("key", type_=sa.Uuid()))
+_LOCKED = _BY_KEY.with_for_update(of=Customer).execution_options(populate_existing=True)  # its organization is everybody's: the log of all refers to it
+_RECORD = _BY_KEY.options(sa.orm.joinedload(Customer.reseller))
+_RECORD_WITH_TAGS = _RECORD.add_columns(
+    sa.select(sa.func.aggregate_strings(CustomerTag.tag, "\n")).where(CustomerTag.record_id == Customer.id).scalar_subquery()
+)
+
+
 def record_with_tags(public_id: UUID) -> tuple[Customer, list[str]]:
     """The record and its tags, for the customer's page: one statement."""
-    tags = sa.select(sa.func.aggregate_strings(CustomerTag.tag, "\n")).where(CustomerTag.record_id == Customer.id).scalar_subquery()
-    row = db.session.execute(sa.select(Customer, tags).where(Customer.public_id == public_id).options(sa.orm.joinedload(Customer.reseller))).one_or_none()
+    row = db.session.execute(_RECORD_WITH_TAGS, {"key": public_id}).one_or_none()
     if row is None:
         raise NotFound(public_id)
     return row[0], sorted(row[1].split("\n")) if row[1] else []

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from portal.core.access import Actor, PartnerType, Permission
-from portal.core.db import db
+from portal.core.db import db, limited
 from portal.core.lists import COUNTED_UP_TO
 from portal.core.outbox import Mail, MailState
 from portal.customers.models import Customer, RelationshipState
@@ -61,7 +61,7 @@ def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscrip
     """Built once for each set of permissions."""
     R, S = RelationshipRequest, Subscription
     active = sa.select(S.id).where(S.state == SubscriptionState.ACTIVE)
-    latest = sa.select(Mail.state).where(Mail.organization_id == sa.bindparam("organization")).order_by(Mail.id.desc()).limit(LOOKED_THROUGH).subquery()
+    latest = limited(sa.select(Mail.state).where(Mail.organization_id == sa.bindparam("organization")).order_by(Mail.id.desc()), LOOKED_THROUGH).subquery()
     counted = {
         "customers": (customers, sa.select(Customer.id).where(Customer.ended == 0)),
         "pending": (customers, sa.select(Customer.id).where(Customer.state == RelationshipState.PENDING)),
@@ -80,25 +80,32 @@ def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscrip
 
 def answered(at: datetime) -> list[Any]:
     """Requests that were answered or ran out lately: in the portal this is how the partner is told (R24)."""
+    return list(db.session.execute(_answered(), {"since": at - LATELY}))
+
+
+@functools.cache
+def _answered() -> sa.Select:
     R = RelationshipRequest
-    latest = sa.select(R.public_id, R.email, R.organization, R.state, R.state_at, R.answered_by).order_by(R.id.desc()).limit(LOOKED_THROUGH).subquery()
+    newest = sa.select(R.public_id, R.email, R.organization, R.state, R.state_at, R.answered_by).order_by(R.id.desc())
+    latest = limited(newest, LOOKED_THROUGH).subquery()
     told = latest.c.state.in_([RequestState.ACCEPTED, RequestState.DECLINED, RequestState.EXPIRED])
-    return list(db.session.execute(sa.select(latest).where(told, latest.c.state_at >= at - LATELY).order_by(latest.c.state_at.desc()).limit(SHOWN)))
+    lately = latest.c.state_at >= sa.bindparam("since", type_=R.state_at.type)
+    return limited(sa.select(latest).where(told, lately).order_by(latest.c.state_at.desc()), SHOWN)
 
 
 def lapsing(at: datetime) -> list[Any]:
     """Delegated administration that ends soon and does not extend itself."""
+    return list(db.session.execute(_lapsing(), {"now": at, "soon": at + SOON}))
+
+
+@functools.cache
+def _lapsing() -> sa.Select:
     D = DelegatedAdministration
-    return list(
-        db.session.execute(
-            sa.select(D.ends_at, Customer.name, Customer.public_id)
-            .join(Customer, Customer.customer_id == D.customer_id)
-            .where(D.state == DelegationState.ACTIVE, D.ends_at > at, D.ends_at <= at + SOON, ~D.auto_extend)
-            .order_by(D.ends_at, D.id)
-            .limit(SHOWN)
-        )
-    )
+    now, soon = (sa.bindparam(name, type_=D.ends_at.type) for name in ("now", "soon"))
+    statement = sa.select(D.ends_at, Customer.name, Customer.public_id).join(Customer, Customer.customer_id == D.customer_id)
+    statement = statement.where(D.state == DelegationState.ACTIVE, D.ends_at > now, D.ends_at <= soon, ~D.auto_extend)
+    return limited(statement.order_by(D.ends_at, D.id), SHOWN)
 
 
 def _capped(rows: sa.Select[Any]) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count()).select_from(rows.limit(COUNTED_UP_TO + 1).subquery()).scalar_subquery()
+    return sa.select(sa.func.count()).select_from(limited(rows, COUNTED_UP_TO + 1).subquery()).scalar_subquery()

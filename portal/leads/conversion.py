@@ -1,5 +1,6 @@
 """A won lead becomes a customer: a new account, a relationship request, or one that is a customer already (R56)."""
 
+import functools
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from flask_babel import gettext as _
 
 from portal.core import audit
 from portal.core.access import PORTAL, Actor, Permission
-from portal.core.db import db, find
+from portal.core.db import Key, db, find, limited
 from portal.core.errors import Refused
 from portal.core.events import on
 from portal.core.scope import Scope, scoped
@@ -147,18 +148,23 @@ def _request_accepted(event: RelationshipStarted) -> None:
 
 @on(CustomerShown)
 def _panel_of_customer(event: CustomerShown) -> list[Panel]:
-    return _panel(event.actor, Lead.customer_id == event.customer.customer_id)
+    return _panel(event.actor, Lead.customer_id, event.customer.customer_id)
 
 
 @on(RequestShown)
 def _panel_of_request(event: RequestShown) -> list[Panel]:
-    return _panel(event.actor, Lead.request_id == event.request.id)
+    return _panel(event.actor, Lead.request_id, event.request.id)
 
 
-def _panel(actor: Actor, condition: sa.ColumnElement[bool]) -> list[Panel]:
+def _panel(actor: Actor, column: Any, became: int | None) -> list[Panel]:
     """The leads that this customer or request came from, for whoever sees leads."""
     if not actor.may(Permission.LEAD_WORK):
         return []
-    statement = sa.select(Lead.public_id, Lead.company, Lead.source, Lead.received_at).where(condition).order_by(Lead.id.desc()).limit(5)
-    leads = list(db.session.execute(statement))
+    leads = list(db.session.execute(_origin(column), {"became": became}))
     return [Panel("leads/_origin.html", {"leads": leads})] if leads else []
+
+
+@functools.cache
+def _origin(column: Any) -> sa.Select:
+    statement = sa.select(Lead.public_id, Lead.company, Lead.source, Lead.received_at).where(column == sa.bindparam("became", type_=Key))
+    return limited(statement.order_by(Lead.id.desc()), 5)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from portal.accounts.models import Organization
 from portal.core import lists
 from portal.core.access import Actor
-from portal.core.db import db
+from portal.core.db import db, limited
 from portal.core.errors import NotFound
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
@@ -182,7 +182,7 @@ def _board_counting(tab: Tab) -> sa.Select:
 def _card_statement(tab: Tab) -> sa.Select:
     """The latest of each state, all in one: each by its own index."""
     latest = [
-        sa.select(Lead.id).where(_of_tab(tab), Lead.state == state).order_by(Lead.received_at.desc(), Lead.id.desc()).limit(CARDS).subquery()
+        limited(sa.select(Lead.id).where(_of_tab(tab), Lead.state == state).order_by(Lead.received_at.desc(), Lead.id.desc()), CARDS).subquery()
         for state in LeadState
     ]
     every = sa.union_all(*(sa.select(rows.c.id) for rows in latest)).subquery()

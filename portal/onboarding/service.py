@@ -15,7 +15,7 @@ from portal.agreements import service as agreements
 from portal.agreements.service import AttestationEntry
 from portal.core import audit
 from portal.core.access import Actor, Permission, Role, Side
-from portal.core.db import attempt, db, find, uuid7
+from portal.core.db import Key, attempt, db, find, limited, uuid7
 from portal.core.errors import NotFound, Refused
 from portal.core.events import emit
 from portal.core.places import market
@@ -157,14 +157,15 @@ def _new_draft(public_id: UUID, *, by: Actor, at: datetime) -> CustomerDraft:
 
 
 def my_drafts(by: Actor) -> list[Any]:
-    return list(
-        db.session.execute(
-            sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at)
-            .where(CustomerDraft.author_id == by.user_id, CustomerDraft.customer_public_id.is_(None))
-            .order_by(CustomerDraft.id.desc())
-            .limit(10)
-        )
-    )
+    return list(db.session.execute(_DRAFTS, {"author": by.user_id}))
+
+
+_DRAFTS = limited(
+    sa.select(CustomerDraft.public_id, CustomerDraft.typed, CustomerDraft.saved_at)
+    .where(CustomerDraft.author_id == sa.bindparam("author", type_=Key), CustomerDraft.customer_public_id.is_(None))
+    .order_by(CustomerDraft.id.desc()),
+    10,
+)
 
 
 def discard(draft: CustomerDraft) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from portal.accounts.models import User, UserRole, UserState
+from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.core import lists
 from portal.core.access import Role
 from portal.core.db import Key, db, find
@@ -76,9 +76,12 @@ class Spending:
         return self.placed + self.waiting
 
 
+_PARTNER, _CUSTOMER = sa.bindparam("partner", type_=Key), sa.bindparam("customer", type_=Key)
+
+
 def _checklist_statement() -> sa.Select:
     S, Owner = Subscription, SubscriptionOwner
-    mine = sa.and_(S.partner_id == sa.bindparam("partner", type_=Key), S.customer_id == sa.bindparam("customer", type_=Key), S.billing == Billing.USAGE)
+    mine = sa.and_(S.partner_id == _PARTNER, S.customer_id == _CUSTOMER, S.billing == Billing.USAGE)
     active = sa.and_(mine, S.state == SubscriptionState.ACTIVE)
     newest = sa.select(S.public_id).order_by(S.id.desc()).limit(1)
     owned = sa.select(Owner.id).join(S, S.id == Owner.subscription_id).join(User, User.id == Owner.user_id).where(active, ABLE)
@@ -86,44 +89,62 @@ def _checklist_statement() -> sa.Select:
         newest.where(active).scalar_subquery().label("active"),
         owned.limit(1).scalar_subquery().label("owner"),
         newest.where(mine, S.state == SubscriptionState.SUSPENDED, S.base_id.is_(None)).scalar_subquery().label("suspended"),
-        sa.select(User.id).where(User.organization_id == sa.bindparam("customer", type_=Key), ABLE).limit(1).scalar_subquery().label("buyers"),
+        sa.select(User.id).where(User.organization_id == _CUSTOMER, ABLE).limit(1).scalar_subquery().label("buyers"),
     )
 
 
 _CHECKLIST = _checklist_statement()
+_SWITCH = (
+    _CHECKLIST.add_columns(BuyingPermission, User.name.label("turned_by"))
+    .select_from(Organization)
+    .outerjoin(
+        BuyingPermission,
+        sa.and_(
+            BuyingPermission.partner_id == _PARTNER,
+            BuyingPermission.customer_id == _CUSTOMER,
+            BuyingPermission.category == sa.bindparam("category", type_=BuyingPermission.category.type),
+        ),
+    )
+    .outerjoin(User, User.id == BuyingPermission.changed_by_id)
+    .where(Organization.id == _CUSTOMER)
+)
 
 
 def checklist(customer: Customer) -> Checklist:
     """Active relationship, an active usage-based subscription of this partner's, and a purchaser named owner of one (R71)."""
-    row = db.session.execute(_CHECKLIST, {"partner": customer.partner_id, "customer": customer.customer_id}).one()
+    return _checked(customer, db.session.execute(_CHECKLIST, {"partner": customer.partner_id, "customer": customer.customer_id}).one())
+
+
+def switch(customer: Customer, category: Category) -> tuple[BuyingPermission | None, str, Checklist]:
+    """The switch with its limits, none where nobody ever touched it; who turned it last; and what it needs."""
+    row = db.session.execute(_SWITCH, {"partner": customer.partner_id, "customer": customer.customer_id, "category": category}).one()
+    return row.BuyingPermission, row.turned_by or "", _checked(customer, row)
+
+
+def _checked(customer: Customer, row: Any) -> Checklist:
     active = customer.state is RelationshipState.ACTIVE
     return Checklist(active, row.active, row.owner is not None, row.suspended, row.buyers is not None)
 
 
-def permission(customer: Customer, category: Category) -> tuple[BuyingPermission | None, str]:
-    """The switch with its limits, and who turned it last; nothing yet where nobody ever touched it."""
-    mine = sa.select(BuyingPermission, User.name).outerjoin(User, User.id == BuyingPermission.changed_by_id)
-    row = db.session.execute(
-        mine.where(
-            BuyingPermission.partner_id == customer.partner_id, BuyingPermission.customer_id == customer.customer_id, BuyingPermission.category == category
-        )
-    ).one_or_none()
-    return (row[0], row[1] or "") if row else (None, "")
-
-
 def spending(permission: BuyingPermission, month: str) -> Spending:
     """`month` is the text that purchases carry, "2027-03"."""
-    this_month = sa.func.sum(sa.case((Purchase.month == month, Purchase.total_minor), else_=0))
-    statement = sa.select(Purchase.state, this_month, sa.func.count()).where(
-        Purchase.partner_id == permission.partner_id,
-        Purchase.customer_id == permission.customer_id,
-        Purchase.category == permission.category,
-        Purchase.currency == permission.currency,
-        sa.or_(Purchase.month == month, Purchase.state == PurchaseState.WAITING),
-    )
-    found = {state: (int(total), number) for state, total, number in db.session.execute(statement.group_by(Purchase.state))}
+    whose = {name: getattr(permission, name) for name in ("partner_id", "customer_id", "category", "currency")}
+    found = {state: (int(total), number) for state, total, number in db.session.execute(_SPENT, {**whose, "month": month})}
     placed, waiting = (found.get(state, (0, 0)) for state in (PurchaseState.PLACED, PurchaseState.WAITING))
     return Spending(Money(placed[0], permission.currency), Money(waiting[0], permission.currency), waiting[1])
+
+
+def _spent() -> sa.Select:
+    whose = (
+        column == sa.bindparam(column.key, type_=column.type) for column in (Purchase.partner_id, Purchase.customer_id, Purchase.category, Purchase.currency)
+    )
+    in_month = Purchase.month == sa.bindparam("month", type_=Purchase.month.type)
+    total = sa.func.sum(sa.case((in_month, Purchase.total_minor), else_=0))
+    statement = sa.select(Purchase.state, total, sa.func.count()).where(*whose, sa.or_(in_month, Purchase.state == PurchaseState.WAITING))
+    return statement.group_by(Purchase.state)
+
+
+_SPENT = _spent()
 
 
 def purchases(query: ListQuery) -> Page:

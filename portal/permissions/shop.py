@@ -15,8 +15,9 @@ from sqlalchemy.orm import aliased
 from portal.accounts.models import Organization
 from portal.core import lists, search
 from portal.core.access import Actor, Cloud
-from portal.core.db import db, find
+from portal.core.db import db, find, limited
 from portal.core.errors import NotFound, Refused
+from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
 from portal.core.money import Money, currency_of
 from portal.core.scope import Scope, scoped
@@ -213,7 +214,7 @@ def _regions_statement() -> sa.Select:
     hop = sa.select(sa.func.min(Offer.region).label("region")).where(mine).cte("hop", recursive=True)
     following = sa.select(sa.func.min(Offer.region)).where(mine, Offer.region > hop.c.region).scalar_subquery()
     hop = hop.union_all(sa.select(following).where(hop.c.region.is_not(None)))
-    return sa.select(hop.c.region).where(hop.c.region.is_not(None)).limit(MOST_REGIONS)
+    return limited(sa.select(hop.c.region).where(hop.c.region.is_not(None)), MOST_REGIONS)
 
 
 def offered(here: Counter, offer_id: UUID, *, today: date) -> tuple[Offer, Money | None]:
@@ -264,15 +265,23 @@ def buy(here: Counter, offer: Offer, choice: Choice, *, reviewed: str, by: Actor
 
 def purchases(query: ListQuery) -> Page:
     """The company's own, whoever sold, the newest first."""
+    return _bought().page(query)
+
+
+@functools.cache
+def _bought() -> Finder:
     B = Purchase
-    statement = (
-        sa.select(B.id, B.public_id, B.state, B.wanted, B.quantity, B.total_minor, B.currency, B.asked_at, B.author_name, Organization.name.label("partner"))
-        .join(Organization, Organization.id == B.partner_id)
-        .where(of_a_partner(B))
-    )
-    if "state" in query.filters:
-        statement = statement.where(B.state == PurchaseState(query.filters["state"]))
-    return lists.fetch(statement, query, Sort(B.id, B.id, descending=True), lambda row: (row.id, row.id))
+    partner = sa.select(Organization.name).where(Organization.id == B.partner_id).scalar_subquery().label("partner")
+
+    def mine(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
+        statement = statement.where(of_a_partner(B))
+        return statement.where(B.state == sa.bindparam("state", type_=B.state.type)) if "state" in filters else statement
+
+    def values(query: ListQuery) -> dict[str, Any]:
+        return {"state": PurchaseState(query.filters["state"])} if "state" in query.filters else {}
+
+    columns = (B.id, B.public_id, B.state, B.wanted, B.quantity, B.total_minor, B.currency, B.asked_at, B.author_name, partner)
+    return Finder(B, columns, {"newest": Sort(B.id, B.id, descending=True)}, mine, values)
 
 
 def purchase(public_id: UUID) -> Any:
@@ -331,7 +340,7 @@ def _asked_statement() -> sa.CompoundSelect:
         bought.where(B.state == PurchaseState.WAITING).order_by(B.id),
         about.join(Organization, Organization.id == Reservation.partner_id).order_by(Reservation.id),
     )
-    return sa.union_all(*(sa.select(kind.limit(MOST_ASKED + 1).subquery()) for kind in kinds))
+    return sa.union_all(*(sa.select(limited(kind, MOST_ASKED + 1).subquery()) for kind in kinds))
 
 
 def bought_with(key: UUID) -> Purchase | None:

@@ -117,7 +117,7 @@ def _shown(customer: Customer, category: Category, form: LimitsForm | None = Non
 
 def _around(customer: Customer, category: Category) -> dict[str, Any]:
     """The switch, what it needs, and what the month has seen."""
-    permission, turned_by = queries.permission(customer, category)
+    permission, turned_by, checklist = queries.switch(customer, category)
     spending = queries.spending(permission, f"{clock.now():%Y-%m}") if permission else None
     return {
         "customer": customer,
@@ -125,7 +125,7 @@ def _around(customer: Customer, category: Category) -> dict[str, Any]:
         "permission": permission,
         "turned_by": turned_by,
         "on": permission is not None and permission.on,
-        "checklist": queries.checklist(customer),
+        "checklist": checklist,
         "spending": spending,
         "left": permission.monthly_limit - spending.counted if permission and permission.monthly_limit and spending else None,
         "currency": currency_of(customer.country),

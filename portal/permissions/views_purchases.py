@@ -81,7 +81,7 @@ def create_declining(purchase_id: UUID) -> ResponseReturnValue:
 def _shown(purchase_id: UUID, form: DecliningForm) -> dict[str, Any]:
     row = queries.shown(purchase_id)
     purchase: Purchase = row.Purchase
-    permission, _name = queries.permission(row.Customer, purchase.category)
+    permission, _name, checklist = queries.switch(row.Customer, purchase.category)
     spending = queries.spending(permission, purchase.month) if permission else None
     waits = purchase.state is PurchaseState.WAITING
     return {
@@ -91,7 +91,7 @@ def _shown(purchase_id: UUID, form: DecliningForm) -> dict[str, Any]:
         "permission": permission,
         "spending": spending,
         "left": permission.monthly_limit - spending.counted if permission and permission.monthly_limit and spending else None,
-        "obstacle": texts.obstacle(permission, queries.checklist(row.Customer)) if waits else None,
+        "obstacle": texts.obstacle(permission, checklist) if waits else None,
         "waits": waits,
         "may_answer": waits and g.actor.may(P.PURCHASE_APPROVE),
         "form": form,

@@ -1,5 +1,6 @@
 """Reads of relationship requests, delegated administration and partnerships, on every side."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.orm import aliased
 from portal.accounts.models import Organization
 from portal.core import tokens
 from portal.core.access import Actor, PartnerType, Permission, Side
-from portal.core.db import db, find
+from portal.core.db import Key, db, find, limited
 from portal.core.errors import NotFound
 from portal.core.lists import ListQuery, Page, Sort, counting, fetch
 from portal.core.scope import EVERYTHING, Scope, scoped
@@ -65,17 +66,22 @@ def request_of(public_id: UUID, *, lock: bool = False) -> RelationshipRequest:
 
 def held_and_asked(customer: Customer, *, limit: int) -> tuple[DelegatedAdministration | None, list[Any]]:
     """The delegated administration in force at this customer, and the latest requests that concern it: one statement for its page."""
+    rows = db.session.execute(_held_and_asked(limit), {"customer": customer.id}).all()
+    return (rows[0][0] if rows else None), [row for row in rows if row.public_id is not None]
+
+
+@functools.cache
+def _held_and_asked(most: int) -> sa.Select:
     D, R = DelegatedAdministration, RelationshipRequest
-    rows = db.session.execute(
+    return limited(
         sa.select(D, R.public_id, R.email, R.state, R.state_at, R.purpose)
         .select_from(Customer)
         .outerjoin(D, sa.and_(D.customer_id == Customer.customer_id, D.state == DelegationState.ACTIVE))
         .outerjoin(R, R.customer_id == Customer.customer_id)
-        .where(Customer.id == customer.id)
-        .order_by(R.id.desc())
-        .limit(limit)
-    ).all()
-    return (rows[0][0] if rows else None), [row for row in rows if row.public_id is not None]
+        .where(Customer.id == sa.bindparam("customer", type_=Key))
+        .order_by(R.id.desc()),
+        most,
+    )
 
 
 def open_request_to(organization_id: int) -> RelationshipRequest | None:

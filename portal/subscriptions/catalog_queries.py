@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 
-from portal.core.db import db
+from portal.core.db import db, limited
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
 from portal.core.money import Money, currencies
@@ -152,7 +152,8 @@ def _hops() -> sa.CompoundSelect:
         hop = sa.select(sa.func.min(column).label("value")).where(mine).cte(f"hop_{column.key}", recursive=True)
         following = sa.select(sa.func.min(column)).where(mine, column > hop.c.value).scalar_subquery()
         hop = hop.union_all(sa.select(following).where(hop.c.value.is_not(None)))
-        parts.append(sa.select(sa.literal(column.key).label("column"), hop.c.value).where(hop.c.value.is_not(None)).limit(200).subquery().select())
+        values = sa.select(sa.literal(column.key).label("column"), hop.c.value).where(hop.c.value.is_not(None))
+        parts.append(limited(values, 200).subquery().select())
     return sa.union_all(*parts)
 
 

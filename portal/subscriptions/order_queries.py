@@ -195,9 +195,15 @@ def open_values(standing: Standing) -> dict[str, Any]:
 
 def latest_subscriptions(customer: Customer, most: int) -> list[Any]:
     """The newest ones of a customer, for its page."""
-    statement = sa.select(*subscriptions.COLUMNS).where(Subscription.customer_id == customer.customer_id)
-    newest = (Subscription.id + 0).desc()  # by no index, else the planner walks that of all customers
-    return list(db.session.execute(statement.order_by(newest).limit(most)))
+    return list(db.session.execute(_LATEST, {"customer": customer.customer_id, "most": most}))
+
+
+_LATEST = (
+    sa.select(*subscriptions.COLUMNS)
+    .where(Subscription.customer_id == sa.bindparam("customer", type_=Key))
+    .order_by((Subscription.id + 0).desc())  # by no index, else the planner walks that of all customers
+    .limit(sa.bindparam("most", type_=sa.Integer()))
+)
 
 
 def everywhere(query: ListQuery) -> Page:

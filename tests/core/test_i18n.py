@@ -17,7 +17,7 @@ from flask import Flask
 
 from portal.accounts.models import Organization, User
 from portal.activity import texts as activity
-from portal.core import clock
+from portal.core import clock, i18n
 from portal.core.db import db
 from portal.core.outbox import Mail
 from portal.core.scope import EVERYTHING, scoped
@@ -377,7 +377,7 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(kind, "ugettext", lambda self, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "upgettext", lambda self, context, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "ungettext", lambda self, one, many, number: f"⟦{one if number == 1 else many}⟧")
-    kept = (activity.vocabulary, directory._choices, leads._deadline, leads._short)
+    kept = (activity.vocabulary, directory._choices, leads._deadline, leads._short, i18n._markup)
     for words in kept:
         words.cache_clear()
     yield
