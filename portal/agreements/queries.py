@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from portal.accounts.models import Organization
 from portal.agreements.models import Acceptance, AgreementState, AgreementText, Attestation
-from portal.core.db import db
+from portal.core.db import Key, db, limited
 
 
 @dataclass(frozen=True)
@@ -34,38 +34,42 @@ def current_text(country: str, language: str) -> AgreementText:
 
 def current_version(country: str) -> int:
     """The version that orders need (R17): the country's own, else the general one."""
-    return db.session.scalar(_current_version(country)) or 0
+    return db.session.scalar(_CURRENT_VERSION, {"country": country}) or 0
 
 
-def _current_version(country: str) -> sa.Select:
-    statement = sa.select(AgreementText.version).where(AgreementText.country.in_((country, "")))
-    return statement.order_by(AgreementText.country.desc(), AgreementText.version.desc()).limit(1)
+_CURRENT_VERSION = limited(
+    sa.select(AgreementText.version)
+    .where(AgreementText.country.in_((sa.bindparam("country", type_=AgreementText.country.type), "")))
+    .order_by(AgreementText.country.desc(), AgreementText.version.desc()),
+    1,
+)
 
 
 def latest_acceptance(organization_id: int, country: str) -> tuple[Acceptance | None, int]:
     """The company's own, and the version that orders need now."""
-    accepted, version = db.session.execute(
-        sa.select(Acceptance, _current_version(country).scalar_subquery())
-        .select_from(Organization)
-        .outerjoin(Acceptance, Acceptance.organization_id == Organization.id)
-        .where(Organization.id == organization_id)
-        .order_by(Acceptance.id.desc())
-        .limit(1)
-    ).one()
+    accepted, version = db.session.execute(_ACCEPTED, {"organization": organization_id, "country": country}).one()
     return accepted, version or 0
+
+
+_ACCEPTED = limited(
+    sa.select(Acceptance, _CURRENT_VERSION.scalar_subquery().label("version"))
+    .select_from(Organization)
+    .outerjoin(Acceptance, Acceptance.organization_id == Organization.id)
+    .where(Organization.id == sa.bindparam("organization", type_=Key))
+    .order_by(Acceptance.id.desc()),
+    1,
+)
+_ATTESTED = (
+    _ACCEPTED.add_columns(Attestation)
+    .outerjoin(Attestation, (Attestation.customer_id == Organization.id) & (Attestation.partner_id == sa.bindparam("partner", type_=Key)))
+    .order_by(Attestation.id.desc())
+)
 
 
 def standing(partner_id: int, organization_id: int, country: str) -> Standing:
     """Direct acceptance first; an attestation counts for its partner only; an older version is outdated."""
-    version, accepted, attested = db.session.execute(
-        sa.select(_current_version(country).scalar_subquery(), Acceptance, Attestation)
-        .select_from(Organization)
-        .outerjoin(Acceptance, Acceptance.organization_id == Organization.id)
-        .outerjoin(Attestation, (Attestation.customer_id == Organization.id) & (Attestation.partner_id == partner_id))
-        .where(Organization.id == organization_id)
-        .order_by(Acceptance.id.desc(), Attestation.id.desc())
-        .limit(1)
-    ).one_or_none() or (current_version(country), None, None)
+    whose = {"partner": partner_id, "organization": organization_id, "country": country}
+    accepted, version, attested = db.session.execute(_ATTESTED, whose).one_or_none() or (None, current_version(country), None)
     current = version or 0
     if accepted is not None and accepted.version >= current:
         return Standing(AgreementState.ACCEPTED, accepted.accepted_by_name, accepted.accepted_at.date(), accepted.version, current)
