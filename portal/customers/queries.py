@@ -9,7 +9,7 @@ from portal.accounts.models import Organization
 from portal.agreements.models import AgreementState
 from portal.core import lists, search
 from portal.core.access import Actor, PartnerType
-from portal.core.db import db
+from portal.core.db import db, written
 from portal.core.errors import NotFound
 from portal.core.events import ask
 from portal.core.finding import Finder
@@ -48,7 +48,7 @@ def page(query: ListQuery) -> Page:
 
 def export(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
     """All present customers, or those of the query's words and filters, with its parameters (R15)."""
-    return _finder.everything(query, Customer.public_id, Customer.name, Customer.domain, Customer.state)
+    return _finder.everything(query, written(Customer.public_id), Customer.name, Customer.domain, Customer.state)
 
 
 def record(public_id: UUID, *, lock: bool = False) -> Customer:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased, lazyload
 from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.core import clock, lists, search
 from portal.core.access import Role
-from portal.core.db import Key, db
+from portal.core.db import Key, db, written
 from portal.core.errors import NotFound
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
@@ -104,11 +104,11 @@ def export(query: ListQuery, customer: Customer) -> tuple[sa.Select, dict[str, A
 
 
 def export_everywhere(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
-    statement, values = _finder.everything(query, _customer(Customer.public_id), _customer(Customer.name), *_EXPORTED)
+    statement, values = _finder.everything(query, _customer(written(Customer.public_id)), _customer(Customer.name), *_EXPORTED)
     return _with_reseller(statement), values
 
 
-_EXPORTED = (S.public_id, S.name, S.quantity, S.state, Organization.name)
+_EXPORTED = (written(S.public_id), S.name, S.quantity, S.state, Organization.name)
 
 
 def _with_reseller(statement: sa.Select) -> sa.Select:

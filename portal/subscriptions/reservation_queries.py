@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from portal.accounts.models import Organization
 from portal.core import clock, lists, search
 from portal.core.access import Cloud
-from portal.core.db import Key, db
+from portal.core.db import Key, db, written
 from portal.core.errors import NotFound
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
@@ -65,7 +65,7 @@ VIEWS = {"ending": "day", "asked": "newest"}
 OF_CUSTOMER: dict[str, Any] = {"state": STATES, "asked": ["1"]}
 EVERYWHERE: dict[str, Any] = {"state": STATES, **{view: ["1"] for view in VIEWS}}
 EXPORTED = (
-    R.public_id, R.name, R.instance_type, R.region, R.term_months, R.scope, R.quantity, R.state, R.starts_on, R.ends_on, R.paid_minor, R.refund_minor, R.currency,
+    written(R.public_id), R.name, R.instance_type, R.region, R.term_months, R.scope, R.quantity, R.state, R.starts_on, R.ends_on, R.paid_minor, R.refund_minor, R.currency,
     R.bought_side, R.bought_by,
 )  # fmt: skip
 
@@ -103,7 +103,7 @@ def export(query: ListQuery, customer: Customer) -> tuple[sa.Select, dict[str, A
 
 
 def export_everywhere(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
-    return _finder.everything(query, _customer(Customer.public_id), _customer(Customer.name), *EXPORTED)
+    return _finder.everything(query, _customer(written(Customer.public_id)), _customer(Customer.name), *EXPORTED)
 
 
 @functools.cache
