@@ -67,10 +67,15 @@ def amount(text: str, locale: str) -> Decimal:
     if found is None or len(plain) > 26:
         raise ValueError(text)
     whole, mark, decimals = (found[part] or "" for part in ("whole", "mark", "decimals"))
-    grouping = "," if Locale.parse(locale).number_symbols["latn"]["decimal"] == "." else "."
+    grouping = "," if _decimal_mark(locale) == "." else "."
     if mark == grouping and len(decimals) == 3 and re.fullmatch(r"[1-9]\d{0,2}", whole):  # 1,250 in English
         whole, decimals = whole + decimals, ""
     return Decimal("".join(filter(str.isdecimal, whole)) + ("." + decimals if decimals else ""))
+
+
+@functools.cache
+def _decimal_mark(locale: str) -> str:
+    return str(Locale.parse(locale).number_symbols["latn"]["decimal"])
 
 
 def currency_of(country: str) -> str:

@@ -123,6 +123,8 @@ def search_words(query: str) -> list[str]:
 
 def clean(text: str, *, multiline: bool = False) -> str:
     """`text` as it should be stored: NFC, single spaces, nothing that is invisible or reorders the page."""
+    if text.isascii() and text.isprintable():  # as nearly all is
+        return " ".join(text.split())
     lines = text.splitlines() if multiline else [text]
     return unicodedata.normalize("NFC", "\n".join(_clean_line(line) for line in lines)).strip()
 
