@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from portal.accounts.models import Organization
 from portal.core import clock, lists, search
 from portal.core.access import Cloud
-from portal.core.db import Key, db, written
+from portal.core.db import Key, db, limited, written
 from portal.core.errors import NotFound
 from portal.core.finding import Finder
 from portal.core.lists import ListQuery, Page, Sort
@@ -154,16 +154,31 @@ _finder = Finder(
 
 def shown(customer_id: UUID, public_id: UUID) -> Any:
     """A reservation with what stands around it; NotFound where the customer has none such, or waits for its consent (R19)."""
+    row = db.session.execute(_shown(), {"key": public_id, "whose": customer_id}).one_or_none()
+    if row is None:
+        raise NotFound(public_id)
+    return row
+
+
+@functools.cache
+def _shown() -> sa.Select:
     statement = _one(Customer).join(Customer, sa.and_(Customer.customer_id == R.customer_id, Customer.partner_id == R.partner_id))
-    found = statement.where(R.public_id == public_id, Customer.public_id == customer_id, Customer.state != RelationshipState.PENDING)
-    return _the_one(found, public_id)
+    return statement.where(Customer.public_id == sa.bindparam("whose", type_=sa.Uuid()), Customer.state != RelationshipState.PENDING)
 
 
 def of_mine(public_id: UUID) -> Any:
     """One of a customer's own, with its partner's name and the state of that relationship."""
+    row = db.session.execute(_of_mine(), {"key": public_id}).one_or_none()
+    if row is None:
+        raise NotFound(public_id)
+    return row
+
+
+@functools.cache
+def _of_mine() -> sa.Select:
     statement = _one(Organization.name.label("partner"), Customer.state.label("relationship")).join(Organization, Organization.id == R.partner_id)
     record = sa.and_(Customer.customer_id == R.customer_id, Customer.partner_id == R.partner_id, Customer.state != RelationshipState.PENDING)
-    return _the_one(statement.join(Customer, record).where(R.public_id == public_id), public_id)
+    return statement.join(Customer, record)
 
 
 def _one(*around: Any) -> sa.Select:
@@ -172,25 +187,22 @@ def _one(*around: Any) -> sa.Select:
     shared = Subscription.public_id.label("subscription_public_id"), sa.func.coalesce(sa.func.nullif(Subscription.nickname, ""), Subscription.name)
     statement = sa.select(R, *around, Order.public_id.label("order_public_id"), Order.ordered_at, *former, shared[0], shared[1].label("subscription_name"))
     statement = statement.select_from(R).join(Order, Order.id == R.order_id).outerjoin(Former, Former.id == R.replaces_id)
-    return statement.outerjoin(Subscription, Subscription.id == R.subscription_id)
-
-
-def _the_one(statement: sa.Select, public_id: UUID) -> Any:
-    row = db.session.execute(statement).one_or_none()
-    if row is None:
-        raise NotFound(public_id)
-    return row
+    return statement.outerjoin(Subscription, Subscription.id == R.subscription_id).where(R.public_id == sa.bindparam("key", type_=sa.Uuid()))
 
 
 def followers(reservation: Reservation) -> list[Any]:
     """What it was exchanged for, and what renews it; the newest first."""
-    statement = sa.select(R.public_id, R.name, R.state, R.starts_on).where(R.replaces_id == reservation.id)
-    return list(db.session.execute(statement.order_by(R.id.desc()).limit(ASKED)))
+    return list(db.session.execute(_FOLLOWERS, {"reservation": reservation.id}))
 
 
 def requests(reservation: Reservation) -> list[ReservationRequest]:
     """What the customer has asked about it, the newest first."""
-    return list(db.session.scalars(sa.select(Asked).where(Asked.reservation_id == reservation.id).order_by(Asked.id.desc()).limit(ASKED)))
+    return list(db.session.scalars(_ASKED, {"reservation": reservation.id}))
+
+
+_THIS = sa.bindparam("reservation", type_=Key)
+_FOLLOWERS = limited(sa.select(R.public_id, R.name, R.state, R.starts_on).where(R.replaces_id == _THIS).order_by(R.id.desc()), ASKED)
+_ASKED = limited(sa.select(Asked).where(Asked.reservation_id == _THIS).order_by(Asked.id.desc()), ASKED)
 
 
 def locked(customer: Customer, public_id: UUID) -> Reservation:
