@@ -1,5 +1,7 @@
 """Ending a relationship: what stands in the way, clearing it, and what ending takes along (R35, R36)."""
 
+import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,7 +11,7 @@ from portal.accounts.models import Organization
 from portal.accounts.service import OrganizationChanged
 from portal.core.access import Actor
 from portal.core.db import db
-from portal.core.errors import Refused
+from portal.core.errors import Refused, Stale
 from portal.core.events import ask, emit, on
 from portal.core.places import market
 from portal.core.scope import EVERYTHING, scoped
@@ -26,8 +28,16 @@ def obstacles(customer: Customer) -> list[Obstacle]:
     return ask(RelationshipEnding(customer))
 
 
-def clear_obstacles(customer: Customer, *, by: Actor, at: datetime) -> None:
-    """The one confirmed step that suspends them all (R35)."""
+def seal_of(listed: Iterable[Obstacle]) -> str:
+    """What a page lists of them, with the refunds that it names: comes back with the confirmation."""
+    return hashlib.sha256("\n".join(f"{obstacle.url} {obstacle.text}" for obstacle in listed).encode()).hexdigest()
+
+
+def clear_obstacles(customer: Customer, *, reviewed: str, by: Actor, at: datetime) -> None:
+    """The one confirmed step that suspends them all (R35). Stale when they are not those that were `reviewed`, with the same refunds."""
+    present = obstacles(customer)
+    if present and reviewed != seal_of(present):
+        raise Stale(_("What is in the way has changed meanwhile, so nothing was done. Look at it as it is now, then confirm again."))
     emit(RelationshipClearing(customer, by, at))
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from flask import flash, g, url_for
+from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from portal.core import clock
 from portal.core.access import Permission
-from portal.core.errors import NotFound, Refused
+from portal.core.errors import NotFound, Refused, Stale
 from portal.core.events import on
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
@@ -45,9 +45,12 @@ def create(customer_id: UUID) -> ResponseReturnValue:
 
 @feature.post("/ending/clearing", permission=P.RELATIONSHIP_END)
 def create_clearing(customer_id: UUID) -> ResponseReturnValue:
-    """Suspend and cancel whatever is in the way."""
+    """Suspend and cancel whatever is in the way, as the page listed it."""
     customer = customers.opened(customer_id, lock=True)
-    ending.clear_obstacles(customer, by=g.actor, at=clock.now())
+    try:
+        ending.clear_obstacles(customer, reviewed=request.form.get("reviewed", ""), by=g.actor, at=clock.now())
+    except Stale as refusal:
+        return invalid("relationships/ending.html", **_shown(customer_id, EndingForm(formdata=None), refusal)), 409
     flash(_("What was in the way is suspended or cancelled."), "success")
     return see_other(url_for(".new", customer_id=customer_id))
 
@@ -86,11 +89,14 @@ def _granted(organization_id: int | None, *, lock: bool = False) -> Any:
     return held
 
 
-def _shown(customer_id: UUID, form: EndingForm) -> dict[str, Any]:
+def _shown(customer_id: UUID, form: EndingForm, refusal: Refused | None = None) -> dict[str, Any]:
     customer = customers.opened(customer_id)
+    obstacles = ending.obstacles(customer)
     return {
         "customer": customer,
-        "obstacles": ending.obstacles(customer),
+        "obstacles": obstacles,
+        "seal": ending.seal_of(obstacles),
+        "refusal": refusal,
         "delegation": queries.delegation_of(customer.customer_id or 0),
         "form": form,
     }

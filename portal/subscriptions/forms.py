@@ -1,4 +1,4 @@
-"""Forms of a subscription: its quantity, its nickname, an owner."""
+"""Forms of a subscription: its quantity, its nickname, an owner; what was reviewed before a step."""
 
 from typing import Any
 
@@ -18,6 +18,16 @@ class QuantityForm(forms.Form):
     @property
     def is_confirmed(self) -> bool:
         return str(self.quantity.data) == self.confirmed.data
+
+
+class ReviewedForm(forms.Form):
+    """`reviewed` is what the page showed last: only that is done."""
+
+    reviewed = forms.hidden()
+
+    def show(self, seal: str) -> None:
+        """What is on the page now, and comes back with the next try."""
+        self.reviewed.data, self.reviewed.raw_data = seal, None
 
 
 class NicknameForm(forms.Form):

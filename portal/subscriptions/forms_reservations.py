@@ -6,18 +6,12 @@ from flask_babel import lazy_gettext as _l
 
 from portal.core import forms
 from portal.subscriptions.catalog import MOST_PIECES
+from portal.subscriptions.forms import ReviewedForm
 from portal.subscriptions.texts_reservations import KIND_NAMES
 
 
-class StepForm(forms.Form):
-    """`reviewed` is what the page showed last: only that is done."""
-
-    reviewed = forms.hidden()
+class StepForm(ReviewedForm):
     version = forms.version_field()
-
-    def show(self, seal: str) -> None:
-        """What is on the page now, and comes back with the next try."""
-        self.reviewed.data, self.reviewed.raw_data = seal, None
 
 
 class ExchangeForm(StepForm):

@@ -98,15 +98,20 @@ def suspend(subscription: Subscription, *, by: Actor, at: datetime) -> None:
             _suspend(add_on, by=by, at=at)
 
 
-def reactivate(subscription: Subscription, *, by: Actor, at: datetime) -> None:
-    """As it was, with the add-ons that were suspended along with it. A period that has begun meanwhile is charged from today on."""
+def reactivate(subscription: Subscription, *, reviewed: str | None = None, by: Actor, at: datetime) -> None:
+    """As it was, with the add-ons that were suspended along with it. A period that has begun meanwhile is charged from today on.
+
+    `reviewed` is the price that somebody looked at, as a page carries it: Stale when it is another one by now; so in the other steps that charge or credit.
+    """
     if subscription.state is SubscriptionState.ACTIVE:
         return
+    _advance_one(subscription.base_id or subscription.id, at=at)  # what a moment later would be charged as well
     check_live(subscription)
     base = _base(subscription)
     if base is not None and base.state is not SubscriptionState.ACTIVE:
         raise Refused(_("%(name)s, which this adds to, is suspended. Reactivate that first.", name=base.shown_name))
     _check_relationship(subscription)
+    _check_reviewed(reviewed, seal_of_reactivation(subscription, at.date()))
     _reactivate(subscription, by=by, at=at)
     for add_on in _followers(subscription):
         _reactivate(add_on, by=by, at=at)
@@ -121,11 +126,17 @@ def price_of_reactivation(subscription: Subscription, today: date) -> Money:
     return total
 
 
-def cancel(subscription: Subscription, *, by: Actor, at: datetime) -> bool:
+def seal_of_reactivation(subscription: Subscription, today: date) -> str:
+    """What the page before shows of it: comes back with the confirmation, as the other seals."""
+    return str(price_of_reactivation(subscription, today).minor)
+
+
+def cancel(subscription: Subscription, *, reviewed: str | None = None, by: Actor, at: datetime) -> bool:
     """Within the window at once with full credit, later at renewal (R83). Returns whether it ended at once."""
     if subscription.state is SubscriptionState.CANCELLED:
         return True
     check_live(subscription)
+    _check_reviewed(reviewed, seal_of_cancellation(subscription, at))
     if at <= window_ends(subscription):
         _end(subscription, "cancel", by=by, at=at, credited=True)
         return True
@@ -148,11 +159,16 @@ def credit_of(subscription: Subscription) -> Money:
     return Money(int(total or 0), subscription.currency)
 
 
-def convert_trial(subscription: Subscription, *, by: Actor, at: datetime) -> None:
+def seal_of_cancellation(subscription: Subscription, at: datetime) -> str:
+    return f"at once {credit_of(subscription).minor}" if at <= window_ends(subscription) else f"on {subscription.ends_on}"
+
+
+def convert_trial(subscription: Subscription, *, reviewed: str | None = None, by: Actor, at: datetime) -> None:
     """Paid from today on, before the trial ends by itself."""
     if subscription.trial_ends_on is None or subscription.state is not SubscriptionState.ACTIVE:
         raise Refused(_("This is not an active trial."))
     _check_relationship(subscription)
+    _check_reviewed(reviewed, seal_of_conversion(subscription, at.date()))
     subscription.auto_renew, subscription.cancels = True, False
     _become_paid(subscription, at.date(), by=by, at=at)
     _bill(subscription, at=at)
@@ -163,6 +179,10 @@ def price_of_conversion(subscription: Subscription) -> Money:
     if subscription.billing is Billing.USAGE:
         return Money(0, subscription.currency)
     return subscription.unit.times(subscription.next_quantity or subscription.quantity)
+
+
+def seal_of_conversion(subscription: Subscription, today: date) -> str:
+    return f"{price_of_conversion(subscription).minor} from {today}"
 
 
 def rename(subscription: Subscription, nickname: str, *, version: int | None, by: Actor, at: datetime) -> None:
@@ -562,6 +582,11 @@ def _check_open(subscription: Subscription, version: int | None) -> None:
         raise Refused(_("This subscription is not active."))
     _check_version(subscription, version)
     _check_relationship(subscription)
+
+
+def _check_reviewed(reviewed: str | None, present: str) -> None:
+    if reviewed is not None and reviewed != present:
+        raise Stale(_("It is not as you saw it any more, so nothing was done. Look at it as it is now, then confirm again."))
 
 
 def _check_version(subscription: Subscription, version: int | None) -> None:

@@ -1,5 +1,6 @@
 """What is done with one subscription, each as a resource of its own: what will happen first, then the one confirmed step (R102)."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from portal.core.routing import Feature
 from portal.customers import queries as customers
 from portal.customers.models import RelationshipState
 from portal.subscriptions import queries, service
-from portal.subscriptions.forms import ContactForm, NicknameForm, OwnerForm, QuantityForm, ResellerForm
+from portal.subscriptions.forms import ContactForm, NicknameForm, OwnerForm, QuantityForm, ResellerForm, ReviewedForm
 from portal.subscriptions.models import Subscription, SubscriptionState
 from portal.subscriptions.texts_catalog import TERM_NAMES
 from portal.subscriptions.views import detail
@@ -101,14 +102,25 @@ def create_suspension(customer_id: UUID, subscription_id: UUID) -> ResponseRetur
 @feature.get("/reactivation", permission=P.SUBSCRIPTION_ORDER)
 def new_reactivation(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
     row = _shown(customer_id, subscription_id, SubscriptionState.SUSPENDED)
-    return page("subscriptions/reactivation.html", **_around(row), charge=service.price_of_reactivation(row.Subscription, clock.today()))
+    return page("subscriptions/reactivation.html", **_reactivation(row, ReviewedForm()))
 
 
 @feature.post("/reactivation", permission=P.SUBSCRIPTION_ORDER)
 def create_reactivation(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
-    service.reactivate(_locked(customer_id, subscription_id), by=g.actor, at=clock.now())
+    """At the price that the page named: when it is another one by now, the page says so first."""
+    subscription, form = _locked(customer_id, subscription_id), ReviewedForm()
+    try:
+        service.reactivate(subscription, reviewed=form.reviewed.data or "", by=g.actor, at=clock.now())
+    except Stale as refusal:
+        return _overtaken("reactivation", _reactivation, _shown(customer_id, subscription_id), form, refusal)
     flash(_("It is active again."), "success")
     return _back(customer_id, subscription_id)
+
+
+def _reactivation(row: Any, form: ReviewedForm) -> dict[str, Any]:
+    today = clock.today()
+    form.show(service.seal_of_reactivation(row.Subscription, today))
+    return {**_around(row), "form": form, "charge": service.price_of_reactivation(row.Subscription, today)}
 
 
 # --- cancellation
@@ -116,26 +128,30 @@ def create_reactivation(customer_id: UUID, subscription_id: UUID) -> ResponseRet
 
 @feature.get("/cancellation", permission=P.SUBSCRIPTION_ORDER)
 def new_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
-    row = _shown(customer_id, subscription_id)
-    window_ends = service.window_ends(row.Subscription)
-    at_once = clock.now() <= window_ends
-    credit = service.credit_of(row.Subscription) if at_once else None
-    return page("subscriptions/cancellation.html", **_around(row), window_ends=window_ends, at_once=at_once, credit=credit)
+    return page("subscriptions/cancellation.html", **_cancellation(_shown(customer_id, subscription_id), ReviewedForm()))
 
 
 @feature.post("/cancellation", permission=P.SUBSCRIPTION_ORDER)
 def create_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
-    """As the page before said it: when the window has closed meanwhile, the page says so first (R83)."""
-    subscription = _locked(customer_id, subscription_id)
-    at = clock.now()
-    if request.form.get("at_once") == "yes" and subscription.state in service.LIVE and at > service.window_ends(subscription):
-        flash(_("The time for cancelling with full credit has ended meanwhile, so nothing was done. See what cancelling means now."), "warning")
-        return see_other(url_for(".new_cancellation", customer_id=customer_id, subscription_id=subscription_id))
-    if service.cancel(subscription, by=g.actor, at=at):
+    """As the page before said it: when the window has closed meanwhile, or the credit is another one, the page says so first (R83)."""
+    subscription, form = _locked(customer_id, subscription_id), ReviewedForm()
+    try:
+        at_once = service.cancel(subscription, reviewed=form.reviewed.data or "", by=g.actor, at=clock.now())
+    except Stale as refusal:
+        return _overtaken("cancellation", _cancellation, _shown(customer_id, subscription_id), form, refusal)
+    if at_once:
         flash(_("It is cancelled, and what was charged is credited."), "success")
     else:
         flash(_("It is cancelled and stops on %(day)s. Until then you can take that back.", day=show_day(subscription.ends_on)), "success")
     return _back(customer_id, subscription_id)
+
+
+def _cancellation(row: Any, form: ReviewedForm) -> dict[str, Any]:
+    at, window_ends = clock.now(), service.window_ends(row.Subscription)
+    form.show(service.seal_of_cancellation(row.Subscription, at))
+    at_once = at <= window_ends
+    credit = service.credit_of(row.Subscription) if at_once else None
+    return {**_around(row), "form": form, "window_ends": window_ends, "at_once": at_once, "credit": credit}
 
 
 @feature.post("/cancellation/withdrawal", permission=P.SUBSCRIPTION_ORDER)
@@ -155,17 +171,25 @@ def new_conversion(customer_id: UUID, subscription_id: UUID) -> ResponseReturnVa
     row = _shown(customer_id, subscription_id, SubscriptionState.ACTIVE)
     if row.Subscription.trial_ends_on is None:
         raise NotFound(subscription_id)
-    return page("subscriptions/conversion.html", **_around(row), charge=service.price_of_conversion(row.Subscription), term_names=TERM_NAMES)
+    return page("subscriptions/conversion.html", **_conversion(row, ReviewedForm()))
 
 
 @feature.post("/conversion", permission=P.SUBSCRIPTION_ORDER)
 def create_conversion(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
-    """The second click of two finds it converted."""
-    subscription = _locked(customer_id, subscription_id)
+    """At the price and from the day that the page named; the second click of two finds it converted."""
+    subscription, form = _locked(customer_id, subscription_id), ReviewedForm()
     if subscription.trial_ends_on is not None or subscription.state is not SubscriptionState.ACTIVE:
-        service.convert_trial(subscription, by=g.actor, at=clock.now())
+        try:
+            service.convert_trial(subscription, reviewed=form.reviewed.data or "", by=g.actor, at=clock.now())
+        except Stale as refusal:
+            return _overtaken("conversion", _conversion, _shown(customer_id, subscription_id), form, refusal)
     flash(_("It is paid from now on."), "success")
     return _back(customer_id, subscription_id)
+
+
+def _conversion(row: Any, form: ReviewedForm) -> dict[str, Any]:
+    form.show(service.seal_of_conversion(row.Subscription, clock.today()))
+    return {**_around(row), "form": form, "charge": service.price_of_conversion(row.Subscription), "term_names": TERM_NAMES}
 
 
 # --- names
@@ -300,6 +324,12 @@ def _locked(customer_id: UUID, subscription_id: UUID) -> Subscription:
 
 def _around(row: Any) -> dict[str, Any]:
     return {"row": row, "subscription": row.Subscription, "customer": row.Customer, "add_ons": queries.add_ons(row.Subscription)}
+
+
+def _overtaken(step: str, context: Callable[[Any, ReviewedForm], dict[str, Any]], row: Any, form: ReviewedForm, refusal: Stale) -> ResponseReturnValue:
+    """The page once more, as things are now."""
+    form.refuse(refusal)
+    return invalid(f"subscriptions/{step}.html", **context(row, form)), 409
 
 
 def _quantity(row: Any, form: QuantityForm, *, preview: bool = False) -> dict[str, Any]:

@@ -78,6 +78,25 @@ def test_one_confirmed_step_clears_the_way_and_the_relationship_ends(people):
     assert row(base).support_contact_id is None
 
 
+def test_what_came_into_the_way_meanwhile_is_listed_before_anything_is_cleared(people):
+    """R35: nothing is cancelled, and nothing refunded, that the page did not name."""
+    sold("Office Suite")
+    admin, url = people(ADMIN), f"{tellier()}/ending"
+    page = admin.get(url)
+    reserved("Small server")
+
+    again = admin.submit(page, f"{url}/clearing", status=409)
+
+    assert "has changed meanwhile" in again.errors[""]
+    assert obstacles(again)[1] == "Reservation Small server. Cancelling it refunds €1,200.00."
+    with scoped(EVERYTHING):
+        assert db.session.scalars(sa.select(Reservation.state)).all() == [ReservationState.ACTIVE]
+    admin.submit(again, f"{url}/clearing")
+    db.session.rollback()
+    with scoped(EVERYTHING):
+        assert db.session.scalars(sa.select(Reservation.state)).all() == [ReservationState.CANCELLED]
+
+
 def test_clearing_twice_does_it_once(people):
     sold("Office Suite")
     reserved("Small server")

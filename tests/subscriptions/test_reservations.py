@@ -176,7 +176,8 @@ class TestCancelling:
 
         assert "It has been used, so there is no full refund." in people(SALES).get(f"{page(public_id)}/cancellation").text
 
-    def test_a_refund_that_changed_overnight_is_shown_first(self, people):
+    @pytest.mark.parametrize("htmx", [False, True])
+    def test_a_refund_that_changed_overnight_is_shown_first(self, people, htmx):
         public_id = reserved(at=days_ago(5))
         sales = people(SALES)
         step = sales.get(f"{page(public_id)}/cancellation")
@@ -184,8 +185,9 @@ class TestCancelling:
         with clock.shifted(timedelta(days=1)):
             sales = people(SALES)
             values = {field["name"]: field["value"] for field in step.soup.select("main form input") if field["name"] != "csrf_token"}
-            again = sales.post(f"{page(public_id)}/cancellation", values, status=409)
+            again = sales.post(f"{page(public_id)}/cancellation", values, status=409, htmx=htmx)
             assert "not as you saw them any more" in again.text
+            assert "is refunded. That is the price of the" in again.text
             assert row(public_id).state is R.ACTIVE
             sales.submit(again, f"{page(public_id)}/cancellation")
 

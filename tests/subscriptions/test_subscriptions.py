@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal.core import clock
+from portal.core import clock, jobs
 from portal.core.scope import EVERYTHING, scoped
 from portal.subscriptions import catalog, service
 from portal.subscriptions.models import Charge, SubscriptionState
@@ -25,6 +25,11 @@ def charged(public_id: str) -> list[int]:
     found = row(public_id)
     with scoped(EVERYTHING):
         return [charge.amount_minor for charge in catalog.db.session.query(Charge).filter_by(subscription_id=found.id).order_by(Charge.id)]
+
+
+def carried(page) -> dict[str, str]:
+    """What the form of a page brings along, to be sent in another session."""
+    return {field["name"]: field["value"] for field in page.soup.select("main form input") if field["name"] != "csrf_token"}
 
 
 class TestLists:
@@ -394,7 +399,7 @@ class TestActions:
 
         assert "is credited" in page.flashes[0]
         assert (row(base).state, charged(base)) == (S.CANCELLED, [6000, -6000])
-        sales.post(f"{url}/cancellation", {"at_once": "yes"})
+        sales.post(f"{url}/cancellation")
         assert charged(base) == [6000, -6000]
         sales.get(f"{url}/cancellation", 409)
         sales.get(f"{url}/suspension", 409)
@@ -415,15 +420,71 @@ class TestActions:
             assert "taken back" in page.flashes[0]
         assert (row(public_id).cancels, row(public_id).auto_renew) == (False, True)
 
-    def test_a_window_that_closes_while_one_reads_is_told_first(self, people):
+    @pytest.mark.parametrize("htmx", [False, True])
+    def test_a_window_that_closes_while_one_reads_is_told_first(self, people, htmx):
         """Nobody cancels at renewal who was promised full credit, and the reverse."""
         (public_id,) = sold("Office Suite")
 
-        with clock.shifted(timedelta(hours=25)):
-            page = people(SALES).post(f"{tellier()}/subscriptions/{public_id}/cancellation", {"at_once": "yes"})
+        url = f"{tellier()}/subscriptions/{public_id}/cancellation"
+        asked = people(SALES).get(url)
 
-        assert page.response.location.endswith("/cancellation")
-        assert not row(public_id).cancels
+        with clock.shifted(timedelta(hours=25)):
+            sales = people(SALES)
+            page = sales.post(url, carried(asked), status=409, htmx=htmx)
+            assert "not as you saw it" in page.errors[""]
+            assert "nothing is credited" in page.text
+            assert not row(public_id).cancels
+            sales.submit(page)
+
+        assert row(public_id).cancels
+
+    def test_a_credit_that_has_changed_is_told_first(self, people):
+        (public_id,) = sold("Office Suite")
+        sales, url = people(SALES), f"{tellier()}/subscriptions/{public_id}/cancellation"
+        asked = sales.get(url)
+        change(public_id, service.set_quantity, quantity=6, version=None)
+
+        page = sales.submit(asked, status=409)
+
+        assert "€72.00" in page.text
+        assert row(public_id).state is S.ACTIVE
+        sales.submit(page)
+        assert (row(public_id).state, charged(public_id)[-1]) == (S.CANCELLED, -7200)
+
+    @pytest.mark.parametrize("htmx", [False, True])
+    def test_a_period_that_ends_while_one_reads_what_reactivating_costs_is_told_first(self, people, htmx):
+        """R82: nobody is charged more than the page said."""
+        (base,) = sold("Office Suite", price=3000)
+        change(base, service.suspend)
+        url = f"{tellier()}/subscriptions/{base}/reactivation"
+        asked = people(SALES).get(url)
+        assert "Nothing is charged now" in asked.text
+
+        with clock.shifted(timedelta(days=45)):
+            sales = people(SALES)
+            page = sales.post(url, carried(asked), status=409, htmx=htmx)
+            told = re.search(r"€([\d.]+) is charged now", page.text)
+            assert "not as you saw it" in page.errors[""]
+            assert (row(base).state, len(charged(base))) == (S.SUSPENDED, 1)
+            sales.submit(page)
+
+        assert told
+        assert (row(base).state, charged(base)[1:]) == (S.ACTIVE, [round(float(told[1]) * 100)])
+
+    def test_a_term_that_ended_meanwhile_begins_anew_before_it_is_reactivated(self, people):
+        """R82: what the job would charge a moment later is on the page first."""
+        (base,) = sold("Office Suite", price=3000, term_months=1)
+        change(base, service.suspend)
+        with clock.shifted(timedelta(days=45)):
+            sales, url = people(SALES), f"{tellier()}/subscriptions/{base}/reactivation"
+
+            page = sales.submit(sales.get(url), status=409)
+            told = re.search(r"€([\d.]+) is charged now", page.text)
+            sales.submit(page)
+            jobs.run("advance_subscriptions")
+
+            assert told
+            assert charged(base)[1:] == [round(float(told[1]) * 100)]
 
     def test_a_trial_is_converted_once(self, people):
         (public_id,) = sold("Office Suite", trial_days=30)
@@ -436,6 +497,21 @@ class TestActions:
 
         assert (row(public_id).trial_ends_on, charged(public_id)) == (None, [6000])
         sales.get(f"{url}/conversion", 404)
+
+    @pytest.mark.parametrize("htmx", [False, True])
+    def test_a_quantity_changed_while_one_reads_what_converting_costs_is_told_first(self, people, htmx):
+        (public_id,) = sold("Office Suite", trial_days=30)
+        sales, url = people(SALES), f"{tellier()}/subscriptions/{public_id}/conversion"
+        asked = sales.get(url)
+        change(public_id, service.set_quantity, quantity=8, version=None)
+
+        page = sales.submit(asked, status=409, htmx=htmx)
+
+        assert "not as you saw it" in page.errors[""]
+        assert "€96.00 is charged now" in page.text
+        assert (row(public_id).trial_ends_on is None, charged(public_id)) == (False, [])
+        sales.submit(page)
+        assert charged(public_id) == [9600]
 
 
 class TestMine:
