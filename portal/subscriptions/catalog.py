@@ -22,6 +22,7 @@ from portal.customers.service import name_key, searchable
 from portal.subscriptions.models import Billing, Cycle, Offer, OfferPrice, Subscription, SubscriptionState
 
 TERMS = (1, 12, 36)
+RESERVED_TERMS = (12, 36)
 MOST_PIECES = 100_000
 LONGEST_TRIAL = 365
 MARKET_CODES = frozenset(map(market, COUNTRIES))
@@ -280,6 +281,11 @@ def check(entry: OfferEntry, base: Any, *, offer_id: int | None = None) -> None:
         raise Refused(_("A term of one month is billed monthly."), field="term_months")
     if bool(entry.instance_type) != bool(entry.region):
         raise Refused(_("A reservation has both an instance type and a region."), field="region" if entry.instance_type else "instance_type")
+    if entry.instance_type and entry.term_months not in RESERVED_TERMS:
+        raise Refused(_("A reservation is for 1 or 3 years."), field="term_months")
+    if entry.instance_type and entry.one_per_customer:
+        message = _("Customers buy a reservation as often as they need one. Take this away, and limit how many they buy at once by the maximum quantity.")
+        raise Refused(message, field="one_per_customer")
     if entry.add_on_of and (base is None or base.add_on_of_id is not None or (offer_id is not None and base.id == offer_id)):
         raise Refused(_("Give the SKU of an offer in your catalog that is no add-on itself."), field="add_on_of")
     if entry.trial_days and (entry.add_on_of or entry.instance_type):

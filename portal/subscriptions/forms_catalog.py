@@ -32,7 +32,9 @@ class OfferForm(forms.Form):
     term_months = forms.select(_l("Term"), _named(TERM_NAMES))
     minimum = forms.whole_number(_l("Minimum quantity"), least=1, most=MOST_PIECES, default=1)
     maximum = forms.whole_number(_l("Maximum quantity"), least=1, most=MOST_PIECES, default=10_000)
-    one_per_customer = forms.checkbox(_l("Each customer can have it only once"))
+    one_per_customer = forms.checkbox(
+        _l("Each customer can have it only once"), hint=_l("Not for reservations: customers buy those as often as they need one; renewing is buying again.")
+    )
     trial_days = forms.whole_number(
         _l("Trial days"), least=0, most=LONGEST_TRIAL, default=0, hint=_l("Days without charge before it is paid for; 0 for no trial.")
     )

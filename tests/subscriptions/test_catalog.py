@@ -208,6 +208,8 @@ def test_an_offer_is_added_with_every_field(people, htmx):
         ({"term_months": "7"}, "term_months"),
         ({"add_on_of": "NOWHERE"}, "add_on_of"),
         ({"trial_days": "30", "instance_type": "D4", "region": "West"}, "trial_days"),
+        ({"term_months": "1", "instance_type": "D4", "region": "West"}, "term_months"),
+        ({"one_per_customer": "y", "instance_type": "D4", "region": "West"}, "one_per_customer"),
         ({"trial_days": "400"}, "trial_days"),
         ({"region": "West"}, "instance_type"),
         ({"markets": "EU, Mars"}, "markets"),

@@ -223,6 +223,8 @@ def test_prices_hold_from_their_day_on(seller):  # noqa: F811
         ({"cycle": "annual", "term_months": 1}, "term_months"),
         ({"term_months": 7}, "term_months"),
         ({"instance_type": "D4"}, "region"),
+        ({"instance_type": "D4", "region": "West", "term_months": 1}, "term_months"),
+        ({"instance_type": "D4", "region": "West", "one_per_customer": True}, "one_per_customer"),
         ({"add_on_of": "NOWHERE"}, "add_on_of"),
         ({"add_on_of": "BASE", "trial_days": 30}, "trial_days"),
         ({"sku": "BASE"}, "sku"),
@@ -230,7 +232,7 @@ def test_prices_hold_from_their_day_on(seller):  # noqa: F811
     ids=str,
 )
 def test_an_offer_that_contradicts_itself_is_refused(seller, details, field):  # noqa: F811
-    """R80"""
+    """R73, R80"""
     rows.offer("BASE", by=seller, at=AT)
 
     with pytest.raises(Refused) as refusal:
