@@ -269,6 +269,8 @@ def load(password: str) -> bool:
     _reservations(at)
     _permissions(at)
     _resold(at)
+    subscriptions.advance_due(at=at)
+    reservations.expire(at=at)
     db.session.commit()
     return True
 
@@ -715,7 +717,6 @@ def _subscriptions(at: datetime) -> None:
         subscriptions.set_renewal(
             _subscribed(home, "VG-BUILD-Y12", 2, by=sales, at=at - timedelta(days=380)), auto_renew=False, by=sales, at=at - timedelta(days=90)
         )
-    subscriptions.advance_due(at=at)
 
 
 def _subscribed(customer: Customer, sku: str, quantity: int, *, by: Actor, at: datetime) -> Subscription:
@@ -755,7 +756,6 @@ def _reservations(at: datetime) -> None:
         asked = reservation_requests.ask(bought, RequestKind.RESCOPE, "Our new site could use it too.", by=buyer, at=at - timedelta(days=31))
         reservation_requests.decline(asked, bought, reason="The new site is in another region.", by=agent, at=at - timedelta(days=30))
         reservation_requests.ask(ending, RequestKind.RENEW, "Please renew it for another year: the workshop goes on.", by=buyer, at=at - timedelta(days=2))
-    reservations.expire(at=at)
 
 
 def _permissions(at: datetime) -> None:

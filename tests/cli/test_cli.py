@@ -14,10 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from portal import cli, config, create_app
-from portal.core import jobs
+from portal.core import clock, jobs
 from portal.core.audit import LogEntry
 from portal.core.db import db, writing
 from portal.core.outbox import Mail, MailState
+from portal.subscriptions import reservations
+from portal.subscriptions import service as subscriptions
 from tests.support import databases
 from tests.support.page import Visitor
 from tests.support.smtp import Server
@@ -239,6 +241,7 @@ def test_the_demo_world_is_loaded_once(portal, served):
     assert portal("demo") == (0, "The demo world is loaded.\n", "")
     with served().app_context():
         before = rows()
+        assert (subscriptions.advance_due(at=clock.now()), reservations.expire(at=clock.now())) == (0, 0), "nothing in it is overdue"
 
     assert portal("demo") == (0, "The demo world was loaded before.\n", "")
 
