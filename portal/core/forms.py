@@ -168,6 +168,12 @@ def select(label: Any, choices: Any, *, required: bool = True, hint: Any = "", a
 class HouseSelect(Select):
     """A list whose options are made once: those of countries are many, and the same on every page."""
 
+    def __call__(self, field: Any, **kwargs: Any) -> Markup:
+        """HTML asks an empty first option of what is required: without one there is nothing to forget."""
+        first = next(iter(field.iter_choices()), None)
+        kwargs.setdefault("required", bool(field.flags.required and first and not first.value))
+        return super().__call__(field, **kwargs)
+
     @classmethod
     def render_option(cls, choice: Any, **kwargs: Any) -> Markup:  # type: ignore[override]  # the stubs are of an older release
         return _option(str(choice.value), str(choice.label), bool(choice.selected))
@@ -218,7 +224,8 @@ class amount(Field):
 
     def __init__(self, label: Any, *, required: bool = True, hint: Any = "", **options: Any) -> None:
         super().__init__(label, description=hint, render_kw=_attributes(inputmode="decimal", autocomplete="off", maxlength=30), **options)
-        self.flags.required = required or None
+        if required:
+            self.flags.required = True
         self.typed = ""
         self.data: Money | None = None
 

@@ -175,6 +175,10 @@ def check(page: Page) -> None:
             continue
         labelled = field.get("aria-label") or field.get("aria-labelledby") or field.find_parent("label") or soup.select_one(f'label[for="{field.get("id")}"]')
         assert labelled, f"{page.url}: {field} has no label"
+    for field in soup.select("[required]"):
+        assert field["required"] == "", f"{page.url}: {field['name']} is required: {field['required']}"
+        first = field.find("option")
+        assert field.name != "select" or (first and first.get("value") == ""), f"{page.url}: {field['name']} is required, and has no empty option to begin with"
     for reference in _references(soup):
         assert reference in ids, f"{page.url}: nothing has the id {reference}"
     for form in soup.find_all("form"):
