@@ -145,15 +145,16 @@ def zone(name: str) -> ZoneInfo:
 
 
 def show_datetime(value: datetime | None, in_zone: str | None = None) -> str:
-    """Date and time in the user's language, and in the user's zone unless another one is given."""
+    """Date and time, to the minute, in the user's language, and in the user's zone unless another one is given."""
     if value is None:
         return ""
-    return _datetime(value, in_zone or _selected_zone(), language())
+    return _datetime(value.astimezone(zone(in_zone or _selected_zone())), language())
 
 
 @functools.lru_cache(maxsize=1024)
-def _datetime(value: datetime, zone_name: str, spoken: str) -> str:
-    return dates.format_datetime(value, "medium", tzinfo=zone(zone_name), locale=spoken)
+def _datetime(there: datetime, spoken: str) -> str:
+    day, time = dates.format_date(there, "medium", locale=spoken), dates.format_time(there, "short", locale=spoken)
+    return str(dates.get_datetime_format("medium", locale=spoken)).replace("'", "").format(time, day)
 
 
 def show_day(value: date | datetime | None, in_zone: str | None = None) -> str:
