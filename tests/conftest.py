@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
+from portal.activity.texts import FIELDS
 from portal.core.db import db, writing
 from tests.support import databases
 from tests.support.page import Visitor
@@ -17,6 +20,20 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     config.option.allow_hosts = "127.0.0.1,localhost,::1"
     config.option.allow_unix_socket = True
+
+
+@pytest.fixture(autouse=True)
+def _labelled() -> Iterator[None]:
+    """Whatever a test logs, people can read it: the keys of its details stand in the log's vocabulary."""
+    event.listen(Session, "before_commit", _check_labels, insert=True)
+    yield
+    event.remove(Session, "before_commit", _check_labels)
+
+
+def _check_labels(session: Session) -> None:
+    for entry in session.info.get("log", ()):
+        unknown = {key for side in entry.details.values() for key in side} - FIELDS.keys()
+        assert not unknown, f"{entry.action} tells {unknown}, which portal/activity/texts.py gives no label"
 
 
 @pytest.fixture(params=databases.ENGINES)

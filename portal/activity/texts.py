@@ -1,9 +1,10 @@
 """What the log's keys and codes are called where people read them."""
 
 import functools
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -11,10 +12,11 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from portal.accounts import queries as accounts
+from portal.core import money
 from portal.core.audit import ACTIONS
-from portal.core.i18n import languages, speaking
+from portal.core.i18n import languages, show_datetime, show_day, show_money, show_number, speaking
 from portal.core.places import country_names
-from portal.customers.texts import SEGMENT_NAMES
+from portal.customers.texts import AGREEMENT_NAMES, RELATIONSHIP_NAMES, SEGMENT_NAMES
 from portal.directory import taxonomy
 from portal.directory import texts as directory
 from portal.leads import texts as leads
@@ -65,12 +67,13 @@ FIELDS = {
     "domain": _l("Domain"),
     "duration_days": _l("Duration in days"),
     "email": _l("E-mail"),
+    "ending": _l("Ending soon"),
     "ends_at": _l("Ends"),
     "ends_on": _l("Ends"),
     "first_name": _l("First name"),
     "from": _l("From"),
     "instance_type": _l("Instance type"),
-    "kind": _l("Who this is"),
+    "kind": _l("Kind"),
     "known_already": _l("Here already"),
     "language": _l("Language"),
     "last_name": _l("Last name"),
@@ -113,6 +116,7 @@ FIELDS = {
     "recipient": _l("Recipient"),
     "region": _l("Region"),
     "removed": _l("Removed"),
+    "renewing": _l("Renewing soon"),
     "replaced": _l("Replaced by a new one"),
     "reseller": _l("Reseller"),
     "roles": _l("Roles"),
@@ -130,6 +134,7 @@ FIELDS = {
     "subscription": _l("Subscription"),
     "subscriptions": _l("Subscriptions"),
     "support_contact": _l("Support contact"),
+    "tab": _l("Tab"),
     "tag": _l("Tag"),
     "tags": _l("Tags"),
     "tax_id": _l("Tax ID"),
@@ -139,6 +144,8 @@ FIELDS = {
     "total": _l("Total"),
     "trial_days": _l("Trial days"),
     "trial_ends_on": _l("Trial ends"),
+    "trials": _l("Trials"),
+    "urgent": _l("Urgent only"),
     "user": _l("Person's key"),
     "value": _l("Value"),
     "version": _l("Version"),
@@ -165,19 +172,27 @@ VALUES: dict[Any, Any] = {
     **relationships.STATE_NAMES,
     **relationships.DELEGATION_NAMES,
     **SEGMENT_NAMES,
+    **AGREEMENT_NAMES,
     **catalog.BILLING_NAMES,
     **catalog.CYCLE_NAMES,
     **catalog.CLOUD_NAMES,
+    **catalog.KIND_NAMES,
     **leads.SIZE_NAMES,
     **directory.STATE_NAMES,
     **{f"{kind}/{code}": name for kind, names in taxonomy.LISTS.items() for code, name in names.items()},
     "copy": _l("Copied"),
+    "favorites": _l("Favorites"),
     "mail_program": _l("Own mail program"),
     "pending": _l("Pending"),
     "portal": _l("Sent by the portal"),
+    "qualified": _l("Qualified"),
+    "1": _l("Yes"),  # filters of lists that are on or off
+    "yes": _l("Yes"),
 }
 # How the states of what an action is about read, by the first part of its key: a language bends them to the word that they describe.
 STATES: dict[str, Any] = {
+    "catalog": {"withdrawn": _l("Withdrawn")},
+    "customer": RELATIONSHIP_NAMES,
     "lead": leads.STATE_NAMES,
     "order": subscriptions.ORDER_NAMES,
     "profile": directory.STATE_NAMES,
@@ -188,33 +203,37 @@ STATES: dict[str, Any] = {
     "subscription": subscriptions.SUBSCRIPTION_NAMES,
 }
 MOMENTS = {"ends_at"}
+DAYS = {"accepted_on", "ends_on", "from", "purchase_on", "to", "trial_ends_on"}
+AMOUNTS = {"approval_above", "monthly_limit", "price", "total", "value"}  # "12.50 EUR", or "12.50" beside the key "currency"
 CODED = {
+    "agreement",
     "asked",
     "billing",
     "clouds",
     "country",
     "cycle",
     "decline_reason",
+    "ending",
     "kind",
     "language",
     "loss_reason",
     "notice",
     "permission",
     "profile_tags",
+    "renewing",
     "roles",
     "scope",
     "segment",
     "sizes",
     "source",
     "state",
+    "tab",
+    "trials",
+    "urgent",
     "way",
 }  # keys whose values are codes, never somebody's words
 
-Moment = Callable[[datetime], str]
-
-
-def in_utc(value: datetime) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%S}"
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(?: ([A-Z]{3}))?(?: \((\d{4}-\d\d-\d\d)\))?")  # as details hold it, also with the day from which it is asked
 
 
 @dataclass(frozen=True)
@@ -228,37 +247,73 @@ class Vocabulary:
     yes: str
     no: str
     pair: str
+    from_day: str
 
-    def changes(self, action: str, details: dict[str, Any] | None, moment: Moment = in_utc) -> list[tuple[str, str, str]]:
-        """Label, before and after of everything that an entry tells, in words; `moment` writes a point in time."""
-        before, after = (details or {}).get("before", {}), (details or {}).get("after", {})
-        about = action.partition(".")[0]
-        return [
-            (self.field(key), self.shown(key, before.get(key), moment, about), self.shown(key, after.get(key), moment, about)) for key in {**before, **after}
-        ]
+    def changes(self, action: str, details: dict[str, Any] | None) -> list[tuple[str, str, str]]:
+        """Label, before and after of everything that an entry tells, with days, amounts and numbers as its reader writes them (R100)."""
+        before, after = _both(details)
+        about, currency = action.partition(".")[0], after.get("currency") or before.get("currency") or ""
+        keys = {**before, **after}
+        if AMOUNTS & keys.keys():
+            keys.pop("currency", None)  # said with the amount
+        shown = functools.partial(self.shown, about=about, currency=currency)
+        return [(self.field(key), shown(key, before.get(key)), shown(key, after.get(key))) for key in keys]
 
     def sides(self, action: str, details: dict[str, Any] | None) -> tuple[str, str]:
-        """Before and after in a line each."""
-        changes = self.changes(action, details)
-        before = "; ".join(self.pair % {"label": label, "text": value} for label, value, _after in changes if value)
-        return before, "; ".join(self.pair % {"label": label, "text": value} for label, _before, value in changes if value)
+        """Before and after in a line each, with days, amounts and numbers as the log holds them: for programs."""
+        about = action.partition(".")[0]
+        before, after = (self._line({key: self.written(key, value, about=about) for key, value in side.items()}) for side in _both(details))
+        return before, after
+
+    def _line(self, told: dict[str, str]) -> str:
+        return "; ".join(self.pair % {"label": self.field(key), "text": text} for key, text in told.items() if text)
 
     def field(self, key: str) -> str:
         return self.fields.get(key) or key.replace("_", " ").capitalize()
 
-    def shown(self, key: str, value: Any, moment: Moment = in_utc, about: str = "") -> str:
-        """One value as people read it; nothing for what is not there. `about`: what the entry is about, the first part of its action."""
+    def shown(self, key: str, value: Any, *, about: str = "", currency: str = "") -> str:
+        """One value as its reader writes it. `currency`: of an amount that does not name its own."""
+        if isinstance(value, list):
+            return ", ".join(self.shown(key, item, about=about, currency=currency) for item in value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return show_number(value)
+        try:
+            if key in MOMENTS and value:
+                return show_datetime(datetime.fromisoformat(value))
+            if key in DAYS and value:
+                return show_day(date.fromisoformat(value))
+            if key in AMOUNTS and value:
+                return self._amount(value, currency)
+        except ValueError:  # what somebody typed into a filter is kept as it was typed
+            return str(value)
+        return self.written(key, value, about=about)
+
+    def _amount(self, value: str, currency: str) -> str:
+        found = _AMOUNT.fullmatch(value)
+        if found is None or not (found[2] or currency):
+            return value
+        amount = show_money(money.parse(found[1], found[2] or currency, "en"))
+        return self.from_day % {"number": amount, "day": show_day(date.fromisoformat(found[3]))} if found[3] else amount
+
+    def written(self, key: str, value: Any, *, about: str = "") -> str:
+        """One value with its code in words; nothing for what is not there. `about`: what the entry is about, the first part of its action."""
         if value is None:
             return ""
         if isinstance(value, bool):
             return self.yes if value else self.no
         if isinstance(value, list):
-            return ", ".join(self.shown(key, item) for item in value)
+            return ", ".join(self.written(key, item, about=about) for item in value)
         if key in MOMENTS:
-            return moment(datetime.fromisoformat(value))
+            return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S}"
         if key == "state" and value in self.states.get(about, ()):
             return self.states[about][value]
+        if key == "action":
+            return self.actions.get(value, value)
         return self.values.get(value, str(value)) if key in CODED else str(value)
+
+
+def _both(details: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    return (details or {}).get("before", {}), (details or {}).get("after", {})
 
 
 @functools.lru_cache(maxsize=8)
@@ -267,7 +322,7 @@ def vocabulary(spoken: str) -> Vocabulary:
     with speaking(spoken):
         values = _said(VALUES) | dict(languages()) | dict(country_names(spoken))
         states = {about: _said(names) for about, names in STATES.items()}
-        return Vocabulary(_said(ACTIONS), _said(FIELDS), values, states, _("Yes"), _("No"), _("%(label)s: %(text)s"))
+        return Vocabulary(_said(ACTIONS), _said(FIELDS), values, states, _("Yes"), _("No"), _("%(label)s: %(text)s"), _("%(number)s from %(day)s on"))
 
 
 def _said(texts: Mapping[Any, Any]) -> dict[str, str]:

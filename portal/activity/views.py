@@ -16,7 +16,7 @@ from portal.core import clock, throttle
 from portal.core.access import Permission, Side
 from portal.core.audit import ACTIONS
 from portal.core.errors import NotFound
-from portal.core.i18n import language, show_datetime, zone
+from portal.core.i18n import language, zone
 from portal.core.lists import ListQuery, stream_csv
 from portal.core.pages import page
 from portal.core.routing import Feature, later, scope_of
@@ -136,4 +136,4 @@ def action_name(action: str) -> str:
 
 @feature.app_template_filter("changes")
 def changes(entry: Any) -> list[tuple[str, str, str]]:
-    return vocabulary(language()).changes(entry.action, entry.details, show_datetime)
+    return vocabulary(language()).changes(entry.action, entry.details)

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from portal.accounts.models import User
 from portal.core import audit, clock
 from portal.core.audit import LogEntry
 from portal.core.db import db, writing
@@ -21,7 +22,9 @@ def log(*, by=SALES, action="customer.updated", ago=timedelta(), customer=None, 
     who = make.actor(by)
     db.session.rollback()
     with writing():
-        audit.record(action, by=who, at=clock.now() - ago, customer=customer, seen_by=seen_by, before=before, after=after or {"notes": "changed"})
+        audit.record(
+            action, by=who, at=clock.now() - ago, customer=customer, seen_by=seen_by, before=before, after={"notes": "changed"} if after is None else after
+        )
         db.session.commit()
 
 
@@ -60,6 +63,45 @@ class TestFeed:
             "No",
             "Yes",
         ]
+
+    @pytest.mark.parametrize(
+        ("action", "before", "after", "told"),
+        [
+            ("buying.limits_changed", {"monthly_limit": None}, {"monthly_limit": "1500.00 EUR"}, ["Monthly limit", "€1,500.00"]),
+            ("offer.priced", {"price": "12.00"}, {"price": "13.50", "currency": "CHF"}, ["Price", "CHF12.00", "CHF13.50"]),
+            ("offer.added", {}, {"price": ["1200 JPY (2026-11-22)", "9.50 EUR (2027-01-01)"]}, ["Price", "¥1,200 from Nov 22, 2026 on, €9.50 from Jan 1, 2027 on"]),
+            ("offer.price_removed", {"price": "13.50", "currency": "EUR", "from": "2027-02-20"}, {}, ["Price", "€13.50", "–", "From", "Feb 20, 2027", "–"]),
+            ("order.placed", {}, {"total": "1250.00", "currency": "EUR"}, ["Total", "€1,250.00"]),
+            ("subscription.renewed", {"quantity": 5}, {"quantity": 1200, "ends_on": "2027-02-28"}, ["Quantity", "5", "1,200", "Ends", "–", "Feb 28, 2027"]),
+            ("subscription.trial_converted", {"trial_ends_on": "2026-12-22"}, {}, ["Trial ends", "Dec 22, 2026", "–"]),
+            ("delegated_administration.extended", {}, {"ends_at": "2026-12-02T23:30:00+00:00"}, ["Ends", "Dec 3, 2026, 12:30\u202fAM"]),
+            ("agreement.attested", {}, {"accepted_on": "2026-11-22"}, ["Accepted on", "Nov 22, 2026"]),
+            ("lead.updated", {}, {"value": "12500.50 EUR", "purchase_on": ""}, ["Value", "€12,500.50", "Estimated purchase date", "–"]),
+            ("activity.exported", {}, {"action": "order.placed", "from": "2026-11-01", "to": "soon"}, ["Action", "Order placed", "From", "Nov 1, 2026", "To", "soon"]),
+            ("catalog.exported", {}, {"state": "withdrawn", "kind": "add_on"}, ["State", "Withdrawn", "Kind", "Add-ons"]),
+            ("customer.exported", {}, {"state": "active", "agreement": "missing"}, ["State", "Reseller", "Agreement", "Not accepted"]),
+            ("subscription.exported", {}, {"renewing": "1"}, ["Renewing soon", "Yes"]),
+        ],
+    )  # fmt: skip
+    def test_days_amounts_and_codes_are_told_as_the_reader_writes_them(self, people, action, before, after, told):
+        """R100."""
+        db.session.execute(sa.update(User).where(User.email == SALES).values(time_zone="Europe/Paris"))
+        db.session.commit()
+        log(action=action, before=before, after=after)
+
+        page = people(SALES).get(f"/activity?action={action}")
+
+        assert [cell.get_text(strip=True) for cell in page.soup.select(".changes > tbody th, .changes > tbody td")] == told
+
+    def test_a_reader_of_french_reads_the_french_way(self, people):
+        """R100."""
+        db.session.execute(sa.update(User).where(User.email == SALES).values(language="fr"))
+        db.session.commit()
+        log(action="order.placed", after={"total": "1250.00", "currency": "EUR"})
+
+        page = people(SALES).get("/activity?action=order.placed")
+
+        assert page.soup.select_one(".changes > tbody td").get_text(strip=True) == "1\u202f250,00\xa0€"
 
     def test_nothing_of_another_partner_s_log_is_told(self, people):
         log(after={"notes": "ours alone"})
@@ -247,6 +289,13 @@ class TestExport:
         assert rows[0] == ["Date and time (UTC)", "Customer", "Action", "Person", "Before", "After"]
         assert len(rows) == 2
         assert rows[1][1:] == ["Fonderie Sarrault", "Customer's details changed", "Inès Caradec", "Notes: old", "Notes: new; Extends itself: Yes"]
+
+    def test_days_and_amounts_are_as_the_log_holds_them(self, people):
+        log(action="order.placed", after={"total": "1250.00", "currency": "EUR", "ends_on": "2027-02-28", "quantity": 1200})
+
+        rows = rows_of(people(SALES).get("/activity/export?action=order.placed"))
+
+        assert rows[1][-1] == "Total: 1250.00; Currency: EUR; Ends: 2027-02-28; Quantity: 1200"
 
     def test_it_is_longer_than_a_page(self, people):
         who = make.actor(SALES)

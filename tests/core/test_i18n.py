@@ -461,7 +461,11 @@ def world_words() -> Callable[[str], str]:
             for row in connection.execute(sa.select(*columns)) if columns else ():
                 words |= {" ".join(word.split()) for value in row for word in told(value)}
     names = sorted((word for word in words if not re.fullmatch(r"[a-z_.:/-]*", word)), key=len, reverse=True)  # codes are no data
-    plain = re.compile(r"[\w.+-]+@[\w.-]+|https?://\S+|[\w-]+\.example|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9]{6}-[0-9A-F]{8}|/[\w/-]+|UTC|GET|POST")
+    months = "|".join(map(re.escape, Locale("fr").months["format"]["abbreviated"].values()))
+    plain = re.compile(
+        rf"\d{{1,2}} (?:{months}) \d{{4}}|"
+        r"[\w.+-]+@[\w.-]+|https?://\S+|[\w-]+\.example|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9]{6}-[0-9A-F]{8}|/[\w/-]+|UTC|GET|POST"
+    )
 
     def without(text: str) -> str:
         text = plain.sub("", text)

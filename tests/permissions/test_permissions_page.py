@@ -361,5 +361,5 @@ class TestLimits:
         page = opened(people)
 
         assert "Limits of customer permissions changed" in page.text
-        for told in ("5000.00 EUR", "Nobody", "Whoever turned the permission on"):
+        for told in ("€5,000.00", "Nobody", "Whoever turned the permission on"):
             assert told in page.soup.select_one("#history").get_text(" ")

@@ -191,7 +191,7 @@ def test_first_a_preview_then_one_step(people):
     assert [row[:2] for row in prices(stored_id("B"))] == [("EUR", 3000), ("GBP", 2600)]
     assert prices(stored_id("A")) == [("EUR", 1100, None, clock.today())]
     entries = billing.get(f"/catalog/{stored_id('B')}").text
-    for part in ("Offer added to the catalog", "30.00 EUR", "26.00 GBP"):
+    for part in ("Offer added to the catalog", "€30.00", "£26.00"):
         assert part in entries
 
 
