@@ -148,11 +148,12 @@ def show_datetime(value: datetime | None, in_zone: str | None = None) -> str:
     """Date and time, to the minute, in the user's language, and in the user's zone unless another one is given."""
     if value is None:
         return ""
-    return _datetime(value.astimezone(zone(in_zone or _selected_zone())), language())
+    return _datetime(value, in_zone or _selected_zone(), language())
 
 
 @functools.lru_cache(maxsize=1024)
-def _datetime(there: datetime, spoken: str) -> str:
+def _datetime(value: datetime, zone_name: str, spoken: str) -> str:
+    there = value.astimezone(zone(zone_name))
     day, time = dates.format_date(there, "medium", locale=spoken), dates.format_time(there, "short", locale=spoken)
     return str(dates.get_datetime_format("medium", locale=spoken)).replace("'", "").format(time, day)
 
