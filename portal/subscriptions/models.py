@@ -213,6 +213,8 @@ class Order(Shared, Resold, Public, Versioned, Base):
 
 
 class OrderLine(Shared, Resold, Base):
+    """`subscription_id` is the one that began by it; of a reservation that is asked for and not placed yet, the one that alone is to use it."""
+
     __tablename__ = "order_line"
     __table_args__ = (sa.Index("ix_order_line_order", "order_id", "id"),)
     order_id: Mapped[int] = mapped_column(sa.ForeignKey("order.id", ondelete="CASCADE"))

@@ -248,11 +248,13 @@ def of_mine(public_id: UUID) -> Any:
 
 
 def lines(order: Order) -> list[Any]:
-    """What was ordered, with the subscription or the reservation that came of it."""
+    """What was ordered, with what came of it: a subscription, or a reservation with the subscription that alone uses it."""
     L, S, R = OrderLine, Subscription, Reservation
     statement = (
         sa.select(
             L.name,
+            L.scope,
+            _shown_name(S),
             L.quantity,
             L.unit_minor,
             L.today_minor,
@@ -262,21 +264,25 @@ def lines(order: Order) -> list[Any]:
             R.public_id.label("reservation_id"),
             R.instance_type,
         )
-        .outerjoin(S, S.id == L.subscription_id)
+        .select_from(L)
         .outerjoin(R, R.id == L.reservation_id)
+        .outerjoin(S, S.id == sa.func.coalesce(L.subscription_id, R.subscription_id))
         .where(L.order_id == order.id)
     )
     return list(db.session.execute(statement.order_by(L.id)))
 
 
 def asked_lines(order: Order) -> list[Any]:
-    """The same of an order that is not placed, read by the seller."""
+    """The same of an order that is not placed, read by the seller. A subscription is named while it names the reseller that asks (R41)."""
+    L, Used = OrderLine, Subscription
     none = (sa.null().label("subscription_id"), sa.null().label("reservation_id"))
-    statement = sa.select(
-        OrderLine.name, OrderLine.quantity, OrderLine.unit_minor, OrderLine.today_minor, Offer.billing, Offer.cycle, Offer.instance_type, *none
-    )
-    statement = statement.join(Offer, Offer.id == OrderLine.offer_id).where(OrderLine.order_id == order.id)
-    return list(db.session.execute(statement.order_by(OrderLine.id)))
+    statement = sa.select(L.name, L.scope, _shown_name(Used), L.quantity, L.unit_minor, L.today_minor, Offer.billing, Offer.cycle, Offer.instance_type, *none)
+    statement = statement.join(Offer, Offer.id == L.offer_id).outerjoin(Used, sa.and_(Used.id == L.subscription_id, Used.reseller_id == L.reseller_id))
+    return list(db.session.execute(statement.where(L.order_id == order.id).order_by(L.id)))
+
+
+def _shown_name(subscription: Any) -> Any:
+    return sa.func.coalesce(sa.func.nullif(subscription.nickname, ""), subscription.name).label("used_by")
 
 
 def _listed(statement: sa.Select, query: ListQuery) -> Page:

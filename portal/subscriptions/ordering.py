@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from portal.core.money import MOST, Money, currency_of
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.service import searchable
 from portal.relationships import queries as partnerships
-from portal.subscriptions import catalog, mails_orders, service, terms, texts_orders
+from portal.subscriptions import catalog, mails_orders, reservation_queries, service, terms, texts_orders
 from portal.subscriptions.catalog import Standing, Unavailable
 from portal.subscriptions.models import (
     Billing,
@@ -47,7 +48,10 @@ LONGEST_NUMBER = 9  # digits of a quantity as it is typed
 
 @dataclass(frozen=True)
 class Quote:
-    """One line of a cart, as it would be ordered now. `today` is charged at once; `reason` says why it cannot be had."""
+    """One line of a cart, as it would be ordered now. `today` is charged at once; `reason` says why it cannot be had.
+
+    `used_by` is the subscription that alone is to use a reservation; without it all of the customer's share it.
+    """
 
     offer: Offer
     quantity: int
@@ -59,10 +63,20 @@ class Quote:
     out_of_range: bool = False
     trial_ends_on: date | None = None
     listed: Money | None = None  # the catalog's price of one today, where another was agreed
+    used_by: Subscription | None = None
 
     @property
     def can_be_ordered(self) -> bool:
-        return self.reason is None and not self.out_of_range
+        return self.reason is None and not self.out_of_range and not self.lacks_its_user
+
+    @property
+    def lacks_its_user(self) -> bool:
+        """The subscription that alone is to use it is not active any more."""
+        return self.used_by is not None and self.used_by.state is not SubscriptionState.ACTIVE
+
+    @property
+    def holding(self) -> "Holding":
+        return Holding(self.used_by.id if self.used_by else None)
 
     @property
     def seal(self) -> str:
@@ -274,11 +288,20 @@ def check(customer: Customer) -> None:
         raise CannotBeOrdered(_("%(name)s has not accepted the current customer agreement yet. Without it nothing can be ordered.", name=customer.name))
 
 
-def order(cart: Cart, customer: Customer, *, cloud: Any, by: Actor, at: datetime, reviewed: Sequence[str] | None = None) -> Order:
+def order(
+    cart: Cart,
+    customer: Customer,
+    *,
+    cloud: Any,
+    by: Actor,
+    at: datetime,
+    reviewed: Sequence[str] | None = None,
+    users: Mapping[str, str] = MappingProxyType({}),
+) -> Order:
     """All lines or none; a double click, a retry or a second tab finds the order that is there already (R81).
 
-    `reviewed` has the seals of the lines as somebody looked at them: Overtaken when they are not the present ones. `customer` and `cart` are
-    locked by the caller, in this order.
+    `reviewed` has the seals of the lines as somebody looked at them: Overtaken when they are not the present ones. `users` is for chosen_users().
+    `customer` and `cart` are locked by the caller, in this order.
     """
     known = order_by_key(cart.public_id)
     if known is not None:
@@ -288,6 +311,7 @@ def order(cart: Cart, customer: Customer, *, cloud: Any, by: Actor, at: datetime
     lines = quotes(cart.lines, customer, cloud=cloud, today=at.date())
     if reviewed is not None:
         check_reviewed(lines, reviewed)
+    lines = chosen_users(lines, users, customer)
     made = place(cart.public_id, lines, customer, side=Side.PARTNER, by=by, at=at)
     cart.ordered_at = at
     return made
@@ -297,6 +321,28 @@ def check_reviewed(lines: Sequence[Quote], reviewed: Sequence[str]) -> None:
     """Overtaken when the seals that came back with a form are not those of the present lines."""
     if lines and sorted(reviewed) != sorted(line.seal for line in lines):
         raise Overtaken(_("Something has changed since you reviewed this, so nothing was ordered. Look at it as it is now, then order it."))
+
+
+def chosen_users(lines: Iterable[Quote], users: Mapping[str, str], customer: Customer, *, reseller_id: int | None = None) -> list[Quote]:
+    """The lines, each reservation with the subscription that alone is to use it: the keys of those chosen, by the keys of the offers (R73).
+
+    Overtaken when one cannot be chosen, or not any more. A reseller chooses among those that name it (R41).
+    """
+    chosen = list(lines)
+    if any(line.offer.is_reservation and users.get(str(line.offer.public_id)) for line in chosen):
+        usable = {str(subscription.public_id): subscription for subscription in reservation_queries.subscriptions_for(customer, reseller_id=reseller_id)}
+        for number, line in enumerate(chosen):
+            key = users.get(str(line.offer.public_id)) if line.offer.is_reservation else None
+            if key and key not in usable:
+                raise Overtaken(
+                    _(
+                        "The subscription that was to use %(name)s is not active any more, so nothing was ordered. Choose again who uses it.",
+                        name=line.offer.name,
+                    )
+                )
+            if key:
+                chosen[number] = replace(line, used_by=usable[key])
+    return chosen
 
 
 def check_lines(lines: Sequence[Quote]) -> None:
@@ -374,6 +420,8 @@ def line_of(made: Order, quote: Quote) -> OrderLine:
         quantity=quote.quantity,
         unit_minor=quote.unit.minor,
         today_minor=quote.today.minor,
+        scope=quote.holding.scope if quote.offer.is_reservation else None,
+        subscription_id=quote.holding.subscription_id,
     )
 
 
@@ -386,8 +434,8 @@ def begin(
     for row, line in lines:
         assert line.unit is not None
         if line.offer.is_reservation:
-            reservation = _reserve(line, (holdings or {}).get(line.offer.id, Holding()), customer, order=made, by=by, at=at)
-            row.scope, row.reservation_id, row.today_minor = reservation.scope, reservation.id, reservation.paid_minor
+            reservation = _reserve(line, (holdings or {}).get(line.offer.id, line.holding), customer, order=made, by=by, at=at)
+            row.scope, row.subscription_id, row.reservation_id, row.today_minor = reservation.scope, None, reservation.id, reservation.paid_minor
         else:
             base = begun.get(line.offer.add_on_of_id or 0) or _base_for(line.offer, customer)
             subscription, charged = service.begin(

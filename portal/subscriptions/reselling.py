@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from portal.customers.models import Customer, RelationshipState
 from portal.relationships import queries as partnerships
 from portal.subscriptions import catalog, mails_orders, order_queries, ordering, service, texts_orders
 from portal.subscriptions.catalog import Standing
-from portal.subscriptions.models import Cart, Offer, Order, OrderLine, OrderState
+from portal.subscriptions.models import Cart, Offer, Order, OrderLine, OrderState, Subscription
 from portal.subscriptions.ordering import CannotBeOrdered, Quote
 from portal.subscriptions.states import ORDER
 
@@ -113,7 +114,7 @@ def standing(customer: Customer, seller: Seller, *, by: Actor) -> Standing:
         return catalog.standing(customer, by.cloud, reseller_id=by.organization_id if seller.is_provider else None)
 
 
-def send(cart: Cart, customer: Customer, *, reviewed: Sequence[str], by: Actor, at: datetime) -> Order:
+def send(cart: Cart, customer: Customer, *, reviewed: Sequence[str], users: Mapping[str, str] = MappingProxyType({}), by: Actor, at: datetime) -> Order:
     """What the cart holds is asked of its provider, once: nothing begins, and nothing is charged, before that places it (R81).
 
     `customer` and `cart` are locked by the caller, in this order.
@@ -135,6 +136,7 @@ def send(cart: Cart, customer: Customer, *, reviewed: Sequence[str], by: Actor, 
             raise CannotBeOrdered(message)
         lines = ordering.quotes_for(cart.lines, known_standing, today=at.date())
         ordering.check_reviewed(lines, reviewed)
+        lines = ordering.chosen_users(lines, users, record, reseller_id=by.organization_id)
         ordering.check_lines(lines)
         made = _ask(cart.public_id, lines, record, by=by, at=at)
     cart.ordered_at = at
@@ -183,9 +185,10 @@ def _ask(key: UUID, lines: Sequence[Quote], record: Customer, *, by: Actor, at: 
 def requested(made: Order, customer: Customer, *, cloud: Cloud, today: date) -> list[Quote]:
     """What placing it today would order, at the prices that were asked for; each line says why it cannot be placed."""
     rows = _lines(made)
-    agreed = {offer_id: Money(row.unit_minor, made.currency) for offer_id, row in rows.items()}
-    wanted = {str(offer_id): row.quantity for offer_id, row in rows.items()}
-    return ordering.quotes_for(wanted, catalog.standing(customer, cloud), today=today, agreed=agreed)
+    agreed = {offer_id: Money(row.unit_minor, made.currency) for offer_id, (row, _used_by) in rows.items()}
+    wanted = {str(offer_id): row.quantity for offer_id, (row, _used_by) in rows.items()}
+    quotes = ordering.quotes_for(wanted, catalog.standing(customer, cloud), today=today, agreed=agreed)
+    return [replace(quote, used_by=rows[quote.offer.public_id][1]) for quote in quotes]
 
 
 def why_not(made: Order, customer: Customer) -> str | None:
@@ -225,7 +228,7 @@ def place(made: Order, customer: Customer, *, reviewed: Sequence[str], by: Actor
     ordering.check_lines(lines)
     rows = _lines(made)
     with attempt():
-        ordering.begin(made, [(rows[line.offer.public_id], line) for line in lines], customer, by=by, at=at)
+        ordering.begin(made, [(rows[line.offer.public_id][0], line) for line in lines], customer, by=by, at=at)
         concerned, told = ordering.concerns(customer, made.reseller_id)
         ORDER.apply(made, "place", by=by, at=at, customer=concerned, seen_by=told, details=ordering.summary(made, lines))
         db.session.flush()
@@ -268,10 +271,11 @@ def _locked(public_id: UUID) -> Order:
     return made
 
 
-def _lines(made: Order) -> Mapping[UUID, OrderLine]:
-    """By the public key of the offer."""
-    statement = sa.select(Offer.public_id, OrderLine).join(Offer, Offer.id == OrderLine.offer_id).where(OrderLine.order_id == made.id)
-    return {row[0]: row[1] for row in db.session.execute(statement.order_by(OrderLine.id))}
+def _lines(made: Order) -> Mapping[UUID, tuple[OrderLine, Subscription | None]]:
+    """By the public key of the offer; each with the subscription that alone is to use it, if it is a reservation that has one."""
+    statement = sa.select(Offer.public_id, OrderLine, Subscription).join(Offer, Offer.id == OrderLine.offer_id)
+    statement = statement.outerjoin(Subscription, Subscription.id == OrderLine.subscription_id).where(OrderLine.order_id == made.id)
+    return {row[0]: (row[1], row[2]) for row in db.session.execute(statement.order_by(OrderLine.id))}
 
 
 def _record(made: Order) -> Customer:

@@ -217,10 +217,12 @@ def locked(customer: Customer, public_id: UUID) -> Reservation:
 # --- what can be chosen
 
 
-def subscriptions_for(customer: Customer) -> list[Subscription]:
-    """Those of the customer that a reservation can be for: active, billed by use."""
+def subscriptions_for(customer: Customer, *, reseller_id: int | None = None) -> list[Subscription]:
+    """Those of the customer that a reservation can be for: active, billed by use; for a reseller, that name it."""
     S = Subscription
-    usable = S.customer_id == customer.customer_id, S.state == SubscriptionState.ACTIVE, S.billing == Billing.USAGE
+    usable = [S.customer_id == customer.customer_id, S.state == SubscriptionState.ACTIVE, S.billing == Billing.USAGE]
+    if reseller_id is not None:
+        usable.append(S.reseller_id == reseller_id)
     return list(db.session.scalars(sa.select(S).where(*usable).order_by(S.name_key, S.id).limit(FOR)))
 
 

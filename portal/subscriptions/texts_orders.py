@@ -12,8 +12,8 @@ from flask_babel import lazy_gettext as _l
 from portal.core.access import Side
 from portal.core.i18n import language, show_day, show_money, show_number
 from portal.core.money import Money
-from portal.subscriptions.models import Billing, Cycle
-from portal.subscriptions.texts import PRICES, count, day, money
+from portal.subscriptions.models import Billing, Cycle, ReservationScope
+from portal.subscriptions.texts import PRICES, SCOPE_NAMES, count, day, money
 from portal.subscriptions.texts_catalog import TERM_NAMES, UNAVAILABLE
 
 SIDE_NAMES = {Side.PARTNER: _l("Partner"), Side.CUSTOMER: _l("Customer")}
@@ -143,7 +143,16 @@ def why_not(line: Any) -> str:
         return str(UNAVAILABLE[line.reason])
     if line.out_of_range:
         return out_of_range(line.offer)
+    if line.lacks_its_user:
+        return _("%(name)s, which alone is to use it, is not active any more.", name=line.used_by.shown_name)
     return ""
+
+
+def used_by(line: Any) -> str:
+    """Who uses a reservation that was ordered, or is asked for; nothing for other lines."""
+    if line.scope is ReservationScope.SINGLE and line.used_by:
+        return _("Only %(name)s", name=line.used_by)
+    return str(SCOPE_NAMES[line.scope]) if line.scope else ""
 
 
 def differences(reviewed: Iterable[str], lines: Sequence[Any]) -> list[str]:

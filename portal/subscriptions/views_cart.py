@@ -1,7 +1,7 @@
 """The cart: what somebody of the partner puts together for a customer, and the review before it is ordered (R81)."""
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from portal.customers import queries as customers
 from portal.customers.models import Customer
 from portal.customers.texts import SEGMENT_NAMES
 from portal.relationships import queries as partnerships
-from portal.subscriptions import catalog_queries, ordering, reselling, texts_catalog, texts_orders
+from portal.subscriptions import catalog_queries, ordering, reselling, reservation_queries, texts_catalog, texts_orders, texts_reservations
 from portal.subscriptions import order_queries as queries
 from portal.subscriptions.models import Cart
 from portal.subscriptions.reselling import Seller
@@ -93,14 +93,22 @@ def show_review(customer_id: UUID) -> ResponseReturnValue:
 
 
 def reviewed(
-    customer: Customer, cart: Cart | None, refusal: Refused | None = None, former: Iterable[str] = (), *, found: Sequence[Any] | None = None
+    customer: Customer,
+    cart: Cart | None,
+    refusal: Refused | None = None,
+    former: Iterable[str] = (),
+    *,
+    found: Sequence[Any] | None = None,
+    users: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What the review shows: everything as it would be ordered now, and what is not as it was in a `former` one."""
+    """What the review shows: everything as it would be ordered now, and what is not as it was in a `former` one, with the `users` chosen there."""
     seller = reselling.seller_for(customer, cart, found, by=g.actor)
     standing = reselling.standing(customer, seller, by=g.actor)
     with seller.at_work():
         lines = ordering.quotes_for(cart.lines if cart else {}, standing, today=clock.today())
         agreement = agreements.standing(seller.id, customer.customer_id or 0, customer.country)
+        reserves = any(line.offer.is_reservation for line in lines)
+        usable = reservation_queries.subscriptions_for(customer, reseller_id=g.actor.organization_id if seller.is_provider else None) if reserves else []
     return {
         "customer": customer,
         "cart": cart,
@@ -110,9 +118,17 @@ def reviewed(
         "agreement": agreement,
         "refusal": refusal,
         "differences": texts_orders.differences(former, lines) if isinstance(refusal, ordering.Overtaken) else [],
+        "reserves": reserves,
+        "scopes": texts_reservations.scope_choices(usable),
+        "users": users or {},
         "texts": texts_orders,
         "term_names": texts_catalog.TERM_NAMES,
     }
+
+
+def chosen_users(chosen: Iterable[str]) -> dict[str, str]:
+    """The review's choices of who uses a reservation: by the offer's key that of the subscription, none for a shared one."""
+    return {offer: subscription for offer, _space, subscription in (choice.partition(" ") for choice in chosen)}
 
 
 def _shown(customer: Customer, cart: Cart | None, seller: Seller, mistake: queries.Mistake | None = None, *, focus: str = "") -> dict[str, Any]:

@@ -19,7 +19,7 @@ from portal.customers.models import Customer, RelationshipState
 from portal.subscriptions import order_queries as queries
 from portal.subscriptions import ordering, reselling, resold, texts, texts_orders
 from portal.subscriptions.models import OrderState
-from portal.subscriptions.views_cart import reviewed
+from portal.subscriptions.views_cart import chosen_users, reviewed
 
 P = Permission
 feature = Feature("orders", __name__)
@@ -52,15 +52,15 @@ def create(customer_id: UUID) -> ResponseReturnValue:
     """Order the cart as it was reviewed; again and again is once (R81). A reseller's order goes to its provider."""
     customer = customers.record(customer_id, lock=True)
     cart = ordering.my_cart(_key(request.form), customer, by=g.actor)
-    seals = request.form.getlist("line")
+    seals, users = request.form.getlist("line"), chosen_users(request.form.getlist("used_by"))
     resells = reselling.resells(g.actor)
     try:
         if resells:
-            order = reselling.send(cart, customer, reviewed=seals, by=g.actor, at=clock.now())
+            order = reselling.send(cart, customer, reviewed=seals, users=users, by=g.actor, at=clock.now())
         else:
-            order = ordering.order(cart, customer, cloud=g.actor.cloud, reviewed=seals, by=g.actor, at=clock.now())
+            order = ordering.order(cart, customer, cloud=g.actor.cloud, reviewed=seals, users=users, by=g.actor, at=clock.now())
     except ordering.CannotBeOrdered as refusal:
-        return invalid("cart/review.html", **reviewed(customer, cart, refusal, seals)), 409
+        return invalid("cart/review.html", **reviewed(customer, cart, refusal, seals, users=users)), 409
     except reselling.Undecided as undecided:
         flash(undecided.message, "warning")
         return see_other(url_for("cart.show", customer_id=customer_id))
