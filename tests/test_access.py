@@ -154,6 +154,8 @@ GET  /customers/<customer>/reservations/<reservation>/cancellation  s  +--++--  
 POST /customers/<customer>/reservations/<reservation>/cancellation  s  +--++--  0000  ---  -
 GET  /customers/<customer>/reservations/<reservation>/exchange  s  +--++--  0000  ---  -
 POST /customers/<customer>/reservations/<reservation>/exchange  s  +--++--  0000  ---  -
+GET  /customers/<customer>/reservations/<reservation>/first-use  s  +--++--  0000  ---  -
+POST /customers/<customer>/reservations/<reservation>/first-use  s  +--++--  0000  ---  -
 GET  /customers/<customer>/reservations/<reservation>/renewal  s  +--++--  0000  ---  -
 POST /customers/<customer>/reservations/<reservation>/renewal  s  +--++--  0000  ---  -
 GET  /customers/<customer>/reservations/<reservation>/request/declining  s  +--++--  0000  ---  -

@@ -372,6 +372,7 @@ ACTIONS = {
     "reservation.expired": _l("Reservation expired"),
     "reservation.scope_changed": _l("Scope of a reservation changed"),
     "reservation.renewed": _l("Reservation renewed"),
+    "reservation.used": _l("First use of a reservation recorded"),
     "reservation.exported": _l("Reservations exported"),
     "reservation_request.open": _l("Customer asked about a reservation"),
     "reservation_request.done": _l("Done as the customer asked"),

@@ -67,6 +67,10 @@ def refund_of(reservation: Reservation, today: date) -> Money:
     """All of it within 5 days while unused; later the days left, less 12 %, rounded once (R90)."""
     if today <= reservation.starts_on + FULL_WITHIN and not reservation.used:
         return reservation.paid
+    return refund_once_used(reservation, today)
+
+
+def refund_once_used(reservation: Reservation, today: date) -> Money:
     refund = reservation.paid_minor * terms.rest(reservation.term, today).days * KEPT / reservation.term.days
     return Money(int(refund.to_integral_value(ROUND_HALF_UP)), reservation.currency)
 
@@ -74,6 +78,24 @@ def refund_of(reservation: Reservation, today: date) -> Money:
 def full_until(reservation: Reservation) -> date | None:
     """The last day on which everything is refunded; None once it is used."""
     return None if reservation.used else reservation.starts_on + FULL_WITHIN
+
+
+def use_matters(reservation: Reservation, today: date) -> bool:
+    """Whether a first use takes anything away: it has begun, and all of it would be refunded today."""
+    until, active = full_until(reservation), reservation.state is ReservationState.ACTIVE
+    return active and until is not None and reservation.starts_on <= today <= until
+
+
+def record_use(reservation: Reservation, *, customer: Customer, by: Actor, at: datetime) -> None:
+    """With its first use the full refund is gone, for good; again and again is once. `reservation` is locked by the caller."""
+    if reservation.used:
+        return
+    _check_active(reservation)
+    if not use_matters(reservation, at.date()):
+        raise Refused(_("A first use is recorded only while everything would be refunded. It is not, so there is nothing to record."))
+    reservation.used = True
+    concerned, told = ordering.concerns(customer, reservation.reseller_id)
+    audit.record("reservation.used", by=by, at=at, customer=concerned, seen_by=told, after={"name": reservation.name}, subject=reservation.public_id)
 
 
 def check(reservation: Reservation, *, version: int | None, reviewed: str = "", present: str = "") -> None:

@@ -61,6 +61,38 @@ def _cancellation(row: Any, form: StepForm) -> dict[str, Any]:
     return {**_around(row, form), **more}
 
 
+# --- its first use
+
+
+@feature.get("/first-use", permission=P.SUBSCRIPTION_ORDER)
+def new_first_use(customer_id: UUID, reservation_id: UUID) -> ResponseReturnValue:
+    row = _shown(customer_id, reservation_id)
+    if not reservations.use_matters(row.Reservation, clock.today()):
+        raise NotFound(reservation_id)
+    return page("reservations/first_use.html", **_first_use(row, StepForm(data={"version": row.Reservation.version})))
+
+
+@feature.post("/first-use", permission=P.SUBSCRIPTION_ORDER)
+def create_first_use(customer_id: UUID, reservation_id: UUID) -> ResponseReturnValue:
+    """From then on there is no full refund; the page names what is left of it."""
+    customer, reservation = _locked(customer_id, reservation_id)
+    form, present = StepForm(), str(reservations.refund_once_used(reservation, clock.today()).minor)
+    if not reservation.used:
+        try:
+            reservations.check(reservation, version=form.version.data, reviewed=form.reviewed.data or "", present=present)
+        except Stale as refusal:
+            return _overtaken("first_use", _first_use, _shown(customer_id, reservation_id), form, refusal)
+        reservations.record_use(reservation, customer=customer, by=g.actor, at=clock.now())
+    flash(_("Its first use is recorded. There is no full refund any more."), "success")
+    return _back(customer_id, reservation_id)
+
+
+def _first_use(row: Any, form: StepForm) -> dict[str, Any]:
+    rest = reservations.refund_once_used(row.Reservation, clock.today())
+    form.show(str(rest.minor))
+    return {**_around(row, form), "rest": rest, "full_until": reservations.full_until(row.Reservation)}
+
+
 # --- exchanging
 
 

@@ -73,6 +73,8 @@ def show(customer_id: UUID, reservation_id: UUID) -> ResponseReturnValue:
         customer=customer,
         may_change=active and g.actor.may(P.SUBSCRIPTION_ORDER),
         refund=reservations.refund_of(reservation, clock.today()),
+        use_matters=reservations.use_matters(reservation, clock.today()),
+        full_until=reservations.full_until(reservation),
         open_request=next((item for item in asked if item.state is AskedState.OPEN), None),
         pages=words.PAGES,
         entries=audit.history(g.actor.organization_id, reservation.public_id) if g.actor.may(P.ACTIVITY_READ) else [],

@@ -425,6 +425,100 @@ class TestScope:
         assert row(public_id).scope is ReservationScope.SINGLE
 
 
+class TestFirstUse:
+    """What R74's full refund within 5 days depends on."""
+
+    def test_the_partner_records_it_and_the_full_refund_is_gone(self, people):
+        public_id = reserved()
+        sales, url = people(SALES), f"{page(public_id)}/first-use"
+        step = sales.get(sales.get(page(public_id)).soup.select_one("a[href$='/first-use']")["href"])
+        assert "cancelling or exchanging it today brings €1,056.00 back" in step.text
+
+        done = sales.submit(step, url)
+
+        assert fact(done, "First use") == "Recorded no full refund any more"
+        assert "First use of a reservation recorded" in done.text
+        assert not link(done, "/first-use")
+        assert "First use" in people(BUYER).get(f"/my/reservations/{public_id}").text
+        sales.submit(sales.get(f"{page(public_id)}/cancellation"), f"{page(public_id)}/cancellation")
+        assert charged() == [120_000, -105_600]
+
+    def test_twice_is_once(self, people):
+        public_id = reserved()
+        sales, url = people(SALES), f"{page(public_id)}/first-use"
+        step = sales.get(url)
+
+        for _ in range(2):
+            done = sales.submit(step, url)
+
+        assert done.text.count("First use of a reservation recorded") == 1
+
+    @pytest.mark.parametrize("change", ["late", "early", "used", "cancelled"])
+    def test_it_is_offered_only_while_it_takes_something_away(self, people, change):
+        public_id = reserved(at=days_ago(6) if change == "late" else None)
+        sales = people(SALES)
+        step = {"version": str(row(public_id).version), "reviewed": str(reservations.refund_once_used(row(public_id), clock.today()).minor)}
+        if change == "early":
+            update(public_id, starts_on=clock.today() + timedelta(days=1))
+        if change == "used":
+            update(public_id, used=True)
+        if change == "cancelled":
+            sales.submit(sales.get(f"{page(public_id)}/cancellation"), f"{page(public_id)}/cancellation")
+
+        assert not link(sales.get(page(public_id)), "/first-use")
+        sales.get(f"{page(public_id)}/first-use", 409 if change == "cancelled" else 404)
+        sales.post(f"{page(public_id)}/first-use", step, status=303 if change == "used" else 409)
+        assert row(public_id).used is (change == "used")
+
+    @pytest.mark.parametrize("htmx", [False, True])
+    def test_whoever_cancels_meanwhile_is_told_what_is_refunded_now(self, people, htmx):
+        """R104"""
+        public_id = reserved()
+        sales, url = people(SALES), page(public_id)
+        step = sales.get(f"{url}/cancellation")
+        sales.submit(sales.get(f"{url}/first-use"), f"{url}/first-use")
+
+        again = sales.submit(step, f"{url}/cancellation", status=409, htmx=htmx)
+
+        assert "Somebody else changed this reservation" in again.errors[""]
+        assert "€1,056.00 of €1,200.00 is refunded" in again.text
+        assert charged() == [120_000]
+
+    def test_whoever_records_it_meanwhile_is_told_that_it_is_cancelled(self, people):
+        public_id = reserved()
+        sales, url = people(SALES), page(public_id)
+        step = sales.get(f"{url}/first-use")
+        sales.submit(sales.get(f"{url}/cancellation"), f"{url}/cancellation")
+
+        assert "no longer active" in sales.submit(step, f"{url}/first-use", status=409).text
+        assert (row(public_id).used, charged()) == (False, [120_000, -120_000])
+
+    def test_used_and_cancelled_at_one_moment_one_of_them_is_refused(self, app, people):
+        """S29"""
+        public_id, steps, answers = reserved(), {}, {}
+        for step in ("first-use", "cancellation"):
+            visitor = people(SALES)
+            found = visitor.get(f"{page(public_id)}/{step}").form(f"{page(public_id)}/{step}")
+            steps[step] = visitor, {field["name"]: field["value"] for field in found.select("input")}
+        barrier, url = threading.Barrier(2), page(public_id)
+
+        def send(step: str) -> None:
+            visitor, values = steps[step]
+            barrier.wait()
+            answers[step] = visitor.client.post(f"{url}/{step}", data=values).status_code
+
+        threads = [threading.Thread(target=send, args=(step,)) for step in steps]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+
+        assert sorted(answers.values()) == [303, 409]
+        found = row(public_id)
+        assert found.used is (answers["first-use"] == 303)
+        assert (found.state is R.CANCELLED) is (answers["cancellation"] == 303)
+
+
 @pytest.mark.parametrize("who", ["billing", "helpdesk"])
 def test_who_may_not_order_reads_only(people, who):
     public_id = reserved()
@@ -432,7 +526,7 @@ def test_who_may_not_order_reads_only(people, who):
 
     shown = visitor.get(page(public_id))
 
-    for step in ("cancellation", "exchange", "renewal", "scope"):
+    for step in ("cancellation", "exchange", "renewal", "scope", "first-use"):
         assert not link(shown, step)
         visitor.get(f"{page(public_id)}/{step}", 403)
 
