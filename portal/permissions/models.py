@@ -58,7 +58,8 @@ class BuyingPermission(Shared, Public, Versioned, Base):
 class Purchase(Shared, Public, Versioned, Base):
     """What a customer bought or asked to buy. It counts against the month's limit unless it was declined or withdrawn (R76).
 
-    `key` comes with the form, so that a double click buys once. `month` is the first day's text, "2027-03".
+    `key` comes with the form, so that a double click buys once. `month` is a text such as "2027-03": the one in which it was bought, and counts;
+    until then the one in which it was asked for.
     """
 
     __tablename__ = "purchase"

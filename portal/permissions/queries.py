@@ -65,7 +65,7 @@ class Checklist:
 
 @dataclass(frozen=True)
 class Spending:
-    """What counts against a month's limit: bought, and waiting for approval; and how many purchases wait, whatever their month."""
+    """What counts against the limit of a month: what was bought in it, and all that waits, whenever it was asked for; and how many purchases wait."""
 
     placed: Money
     waiting: Money
@@ -127,7 +127,7 @@ def _checked(customer: Customer, row: Any) -> Checklist:
 
 
 def spending(permission: BuyingPermission, month: str) -> Spending:
-    """`month` is the text that purchases carry, "2027-03"."""
+    """`month` is the present one, as the text that purchases carry, "2027-03": what waits would be bought in it."""
     whose = {name: getattr(permission, name) for name in ("partner_id", "customer_id", "category", "currency")}
     found = {state: (int(total), number) for state, total, number in db.session.execute(_SPENT, {**whose, "month": month})}
     placed, waiting = (found.get(state, (0, 0)) for state in (PurchaseState.PLACED, PurchaseState.WAITING))
@@ -139,8 +139,7 @@ def _spent() -> sa.Select:
         column == sa.bindparam(column.key, type_=column.type) for column in (Purchase.partner_id, Purchase.customer_id, Purchase.category, Purchase.currency)
     )
     in_month = Purchase.month == sa.bindparam("month", type_=Purchase.month.type)
-    total = sa.func.sum(sa.case((in_month, Purchase.total_minor), else_=0))
-    statement = sa.select(Purchase.state, total, sa.func.count()).where(*whose, sa.or_(in_month, Purchase.state == PurchaseState.WAITING))
+    statement = sa.select(Purchase.state, sa.func.sum(Purchase.total_minor), sa.func.count()).where(*whose, sa.or_(in_month, Purchase.state == PurchaseState.WAITING))
     return statement.group_by(Purchase.state)
 
 

@@ -18,7 +18,7 @@ from portal.core.i18n import show_money
 from portal.core.money import MOST, Money, currency_of
 from portal.customers import service as customers
 from portal.customers.models import Customer, RelationshipState
-from portal.permissions import mails, queries
+from portal.permissions import mails, queries, texts
 from portal.permissions.models import BuyingPermission, Category, Notice, Purchase, PurchaseState
 from portal.permissions.queries import checklist
 from portal.permissions.states import PURCHASE
@@ -130,7 +130,6 @@ def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime
         raise _not_permitted(customer)
     quote = quoted(customer, wish.offer, wish.quantity, cloud=cloud, at=at)
     assert quote.unit is not None and quote.today is not None
-    month = f"{at:%Y-%m}"
     check_limit(permission, quote.today, at=at)
     permission.currency = quote.today.currency  # another one only where there are no limits
     if reviewed is not None and reviewed != quote.seal:
@@ -142,7 +141,7 @@ def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime
         category=permission.category,
         state=PurchaseState.WAITING,
         state_at=at,
-        month=month,
+        month=month_of(at),
         offer_id=wish.offer.id,
         subscription_id=wish.subscription.id,
         quantity=wish.quantity,
@@ -211,8 +210,13 @@ def left_of(permission: BuyingPermission, *, at: datetime) -> Money | None:
     """What can still be spent this month; None without a limit. Never below zero, also when the limit was lowered."""
     if permission.monthly_limit is None:
         return None
-    left = permission.monthly_limit - queries.spending(permission, f"{at:%Y-%m}").counted
+    left = permission.monthly_limit - queries.spending(permission, month_of(at)).counted
     return Money(max(left.minor, 0), left.currency)
+
+
+def month_of(at: datetime) -> str:
+    """As purchases carry it."""
+    return f"{at:%Y-%m}"
 
 
 def asks_first(permission: BuyingPermission, total: Money) -> bool:
@@ -221,7 +225,10 @@ def asks_first(permission: BuyingPermission, total: Money) -> bool:
 
 
 def approve(purchase: Purchase, customer: Customer, *, cloud: Cloud, by: Actor, at: datetime) -> Order:
-    """The partner says yes: everything is checked again, at the price that was asked for. `purchase` is locked by the caller."""
+    """The partner says yes: everything is checked again, at the price that was asked for; it counts in the month in which it is approved (R76).
+
+    `purchase` is locked by the caller.
+    """
     _check_waiting(purchase)
     permission = permission_of(customer, purchase.category, lock=True)
     if permission is None or not permission.on or not checklist(customer).complete:
@@ -234,6 +241,9 @@ def approve(purchase: Purchase, customer: Customer, *, cloud: Cloud, by: Actor, 
         raise NotPermitted(_("%(name)s is no longer an owner of the subscription. Name this owner again first, or decline.", name=buyer.name))
     if purchase.currency != currency_of(customer.country):
         raise NotPermitted(_("The customer pays in another currency now. Decline this; it can be asked for anew."))
+    passed = texts.over_limit(permission, purchase, queries.spending(permission, month_of(at)))
+    if passed is not None:
+        raise NotPermitted(passed)
     offer = db.session.scalars(sa.select(Offer).where(Offer.id == purchase.offer_id)).one()
     asked = Money(purchase.unit_minor, purchase.currency)
     quote = quoted(customer, offer, purchase.quantity, cloud=cloud, at=at, unit=asked, said=texts_catalog.UNAVAILABLE)
@@ -272,7 +282,7 @@ def _check_waiting(purchase: Purchase) -> None:
 def _place(purchase: Purchase, permission: BuyingPermission, customer: Customer, quote: ordering.Quote, *, by: Actor, decided: Actor, at: datetime) -> Order:
     alone = purchase.subscription_id if ReservationScope(purchase.wanted["scope"]) is ReservationScope.SINGLE else None
     order = ordering.place(purchase.public_id, [quote], customer, side=Side.CUSTOMER, by=by, at=at, holdings={quote.offer.id: ordering.Holding(alone)})
-    purchase.order_id, purchase.decided_by = order.id, decided.name
+    purchase.order_id, purchase.decided_by, purchase.month = order.id, decided.name, month_of(at)
     PURCHASE.apply(purchase, "approve", by=decided, at=at, customer=customer.logged, seen_by=_told(customer), details=_summary(purchase))
     db.session.flush()
     mails.placed(purchase, permission, customer, at=at)

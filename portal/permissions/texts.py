@@ -7,9 +7,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
-from portal.core.i18n import language
-from portal.permissions.models import BuyingPermission, Category, Notice, PurchaseState
-from portal.permissions.queries import EVERY, Checklist
+from portal.core.i18n import language, show_money
+from portal.permissions.models import BuyingPermission, Category, Notice, Purchase, PurchaseState
+from portal.permissions.queries import EVERY, Checklist, Spending
 
 CATEGORY_NAMES = {Category.RESERVATIONS: _l("Reservations")}
 NOTICE_NAMES = {
@@ -46,3 +46,19 @@ def obstacle(permission: BuyingPermission | None, checklist: Checklist) -> str |
     if not checklist.complete:
         return _("The permission to buy is on, but something that it needs is missing. This purchase can be approved once that is mended.")
     return None
+
+
+def over_limit(permission: BuyingPermission, purchase: Purchase, spending: Spending) -> str | None:
+    """Why a purchase that waits cannot be approved in the month of this `spending`: it passes the limit. What else waits does not stand in its way (R76)."""
+    limit = permission.monthly_limit
+    if limit is None:
+        return None
+    if purchase.currency != limit.currency:
+        return _("The monthly limit is in another currency. Set it anew first, or decline.")
+    if (spending.placed + purchase.total).minor <= limit.minor:
+        return None
+    return _(
+        "This passes the monthly limit of %(limit)s: %(placed)s is bought already this month. Raise the limit first, wait for next month, or decline.",
+        limit=show_money(limit),
+        placed=show_money(spending.placed),
+    )

@@ -118,7 +118,7 @@ def _shown(customer: Customer, category: Category, form: LimitsForm | None = Non
 def _around(customer: Customer, category: Category) -> dict[str, Any]:
     """The switch, what it needs, and what the month has seen."""
     permission, turned_by, checklist = queries.switch(customer, category)
-    spending = queries.spending(permission, f"{clock.now():%Y-%m}") if permission else None
+    spending = queries.spending(permission, service.month_of(clock.now())) if permission else None
     return {
         "customer": customer,
         "category": category,

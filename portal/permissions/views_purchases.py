@@ -82,8 +82,12 @@ def _shown(purchase_id: UUID, form: DecliningForm) -> dict[str, Any]:
     row = queries.shown(purchase_id)
     purchase: Purchase = row.Purchase
     permission, _name, checklist = queries.switch(row.Customer, purchase.category)
-    spending = queries.spending(permission, purchase.month) if permission else None
     waits = purchase.state is PurchaseState.WAITING
+    month = service.month_of(clock.now())
+    spending = queries.spending(permission, month) if permission and waits else None
+    obstacle = texts.obstacle(permission, checklist) if waits else None
+    if permission and spending:
+        obstacle = obstacle or texts.over_limit(permission, purchase, spending)
     return {
         "row": row,
         "purchase": purchase,
@@ -91,12 +95,12 @@ def _shown(purchase_id: UUID, form: DecliningForm) -> dict[str, Any]:
         "permission": permission,
         "spending": spending,
         "left": permission.monthly_limit - spending.counted if permission and permission.monthly_limit and spending else None,
-        "obstacle": texts.obstacle(permission, checklist) if waits else None,
+        "obstacle": obstacle,
         "waits": waits,
         "may_answer": waits and g.actor.may(P.PURCHASE_APPROVE),
         "form": form,
         "refusal": None,
-        "month": texts.month(purchase.month),
+        "month": texts.month(month),
         "entries": audit.history(g.actor.organization_id, purchase.public_id) if g.actor.may(P.ACTIVITY_READ) else [],
         "names": texts.PURCHASE_NAMES,
         "tones": texts.PURCHASE_TONES,

@@ -1,5 +1,6 @@
 """Purchases that wait for the partner: the list, the page, approving, declining, and the mail to both sides (R73-R76)."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -107,6 +108,31 @@ def test_what_is_declined_no_longer_counts(people, waiting):
     decline(people(SALES), waiting)
 
     assert "Left €5,000.00" in people(SALES).get(f"{tellier()}/permissions").text
+
+
+def test_what_passes_the_limit_that_was_lowered_is_not_approved_and_the_page_says_why(people, waiting):
+    """R76"""
+    sales = people(SALES)
+    page = sales.get(at(waiting))
+    world.limits(month=150_000, above=100_000)
+
+    refused = sales.submit(page, at(waiting, "approval"), status=409)
+
+    assert "This passes the monthly limit of €1,500.00" in refused.text
+    assert [form["action"] for form in refused.soup.select("main form")] == [at(waiting, "declining")]
+    assert (world.purchase(waiting).state, reservations()) == (S.WAITING, [])
+    world.limits(month=200_000)
+    approve(sales, waiting)
+    assert world.purchase(waiting).state is S.PLACED
+
+
+def test_last_months_purchase_is_shown_beside_the_present_month(people, waiting):
+    """R76"""
+    with clock.shifted(timedelta(days=31)):
+        page = people(SALES).get(at(waiting))
+        assert f"Bought in {clock.now():%B %Y} €0.00 Waiting, this one included €2,000.00" in page.text
+        approve(people(SALES), waiting)
+        assert "Left €3,000.00" in people(SALES).get(f"{tellier()}/permissions").text
 
 
 def test_opening_changes_nothing(people, waiting):

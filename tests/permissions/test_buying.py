@@ -13,7 +13,7 @@ from portal.core.db import db, uuid7, writing
 from portal.core.errors import Refused
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
-from portal.permissions import service
+from portal.permissions import queries, service
 from portal.permissions.models import Category, Notice, Purchase, PurchaseState
 from portal.permissions.service import NotPermitted, Wish
 from portal.subscriptions import service as subscriptions
@@ -141,6 +141,62 @@ def test_what_waits_counts_and_what_is_declined_does_not(shop):
     service.decline(waiting, rows.tellier(), reason="Not this month.", by=shop, at=AT)
 
     assert buy(1).state is PurchaseState.PLACED
+
+
+def test_what_is_approved_in_a_later_month_counts_in_that_one(shop):
+    """R76: the money is spent then."""
+    limits(shop, month=250_000, above=150_000)
+    waiting = buy(2)
+    later = AT + timedelta(days=31)
+    with pytest.raises(Refused, match="limit"):  # while it waits it counts in the present month, whichever that is
+        buy(1, at=later)
+
+    service.approve(waiting, rows.tellier(), cloud=Cloud.PUBLIC, by=make.actor(AGENT), at=later)
+
+    permission = service.permission_of(rows.tellier())
+    assert (waiting.month, service.left_of(permission, at=later)) == (f"{later:%Y-%m}", Money(50_000, "EUR"))
+    assert service.left_of(permission, at=AT) == Money(250_000, "EUR")
+    with pytest.raises(Refused, match="limit"):
+        buy(1, at=later)
+
+
+def test_approving_checks_the_limit_of_the_month_in_which_it_is_done(shop):
+    """R76"""
+    limits(shop, month=350_000, above=150_000)
+    waiting, other = buy(2), buy(1)
+    assert other.state is PurchaseState.PLACED
+    limits(shop, month=250_000, above=150_000)
+
+    with pytest.raises(NotPermitted, match=r"limit of €2,500\.00: €1,000\.00 is bought already"):
+        service.approve(waiting, rows.tellier(), cloud=Cloud.PUBLIC, by=make.actor(AGENT), at=AT)
+    assert waiting.state is PurchaseState.WAITING
+
+    service.approve(waiting, rows.tellier(), cloud=Cloud.PUBLIC, by=make.actor(AGENT), at=AT + timedelta(days=31))
+    assert waiting.state is PurchaseState.PLACED
+
+
+def test_purchases_and_approvals_at_once_stay_within_the_limit_of_their_month(app, prepared):
+    """R76, S29: what waits since last month, and what is bought now."""
+    with writing(), scoped(Scope(partner_id=prepared.organization_id)):
+        limits(prepared, month=500_000, above=150_000)
+        key = buy(2).public_id
+        db.session.commit()
+    later = AT + timedelta(days=31)
+
+    def work(number):
+        if number:
+            return buy(1, at=later)
+        purchase, customer = queries.locked(key)
+        service.approve(purchase, customer, cloud=Cloud.PUBLIC, by=make.actor(AGENT), at=later)
+        return purchase
+
+    results = at_once(app, prepared, work, 6)
+
+    assert results.count("placed") == 4
+    db.session.rollback()
+    with scoped(EVERYTHING):
+        spent = db.session.scalar(sa.select(sa.func.sum(Purchase.total_minor)).where(Purchase.month == f"{later:%Y-%m}"))
+        assert spent == 500_000
 
 
 def test_the_price_that_was_asked_for_holds_at_approval(shop):
