@@ -9,12 +9,11 @@ from flask import g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.activity import queries
+from portal.activity import kinds, queries
 from portal.activity.queries import Wanted
 from portal.activity.texts import Vocabulary, vocabulary
 from portal.core import clock, throttle
 from portal.core.access import Permission, Side
-from portal.core.audit import ACTIONS
 from portal.core.errors import NotFound
 from portal.core.i18n import language, zone
 from portal.core.lists import ListQuery, stream_csv
@@ -52,6 +51,7 @@ def feed(path: str, *, export: str, customer: Any = None) -> ResponseReturnValue
         throttle.hit(throttle.SEARCH, g.actor.user_id)
     customer = customer or named(query)
     wanted = chosen(query, people, customer)
+    names = vocabulary(language()).actions
     entries = queries.page(query, wanted, g.actor.organization_id, zone(g.actor.time_zone))
     context: dict[str, Any] = {} if by_person(customer) else {"known": queries.known_customers(entries.rows)}
     return page(
@@ -62,7 +62,7 @@ def feed(path: str, *, export: str, customer: Any = None) -> ResponseReturnValue
         customer=customer,
         entries=entries,
         by_person=by_person(customer),
-        actions=sorted(vocabulary(language()).actions.items(), key=lambda item: item[1]),
+        actions=sorted(((action, names[action]) for action in kinds.possible(g.actor)), key=lambda item: item[1]),
         people=[(person.public_id, person.name) for person in people],
         export_url=query.url(path=export, customer=str(customer.public_id) if customer else None),
         **context,
@@ -87,7 +87,13 @@ def line(row: Any, words: Vocabulary) -> tuple[str, ...]:
 
 
 def parsed(path: str, people: list[Any]) -> ListQuery:
-    filters: Mapping[str, Any] = {"from": None, "to": None, "action": ACTIONS, "user": {str(person.public_id) for person in people}, "customer": None}
+    filters: Mapping[str, Any] = {
+        "from": None,
+        "to": None,
+        "action": kinds.possible(g.actor),
+        "user": {str(person.public_id) for person in people},
+        "customer": None,
+    }
     return ListQuery.parse(path, request.args, sorts=("newest",), filters=filters)
 
 

@@ -1,7 +1,7 @@
 """Turning a customer's permission to buy on and off, buying within it, and the partner's say (R70-R76)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -101,9 +101,7 @@ def set_limits(
     permission.notice = notice
     if after:
         before, after = ({name: _written(value) for name, value in side.items()} for side in (before, after))
-        audit.record(
-            "buying.limits_changed", by=by, at=at, customer=customer.logged, seen_by=_told(customer), before=before, after=after, subject=permission.public_id
-        )
+        _log_limits(permission, customer, before, after, by, at)
     return permission
 
 
@@ -370,6 +368,17 @@ def _log_switch(action: str, permission: BuyingPermission, customer: Customer, b
     audit.record(
         action, by=by, at=at, customer=customer.logged, seen_by=_told(customer), before={"on": not permission.on}, after=after, subject=permission.public_id
     )
+
+
+def _log_limits(permission: BuyingPermission, customer: Customer, before: dict[str, Any], after: dict[str, Any], by: Actor, at: datetime) -> None:
+    """To the customer without whom the partner has told of purchases: that is the partner's own affair."""
+    action, subject = "buying.limits_changed", permission.public_id
+    audit.record(action, by=by, at=at, customer=customer.logged, seen_by=(customer.partner_id,), before=before, after=after, subject=subject)
+    before, after = ({name: value for name, value in side.items() if name != "notice"} for side in (before, after))
+    if after:
+        outside = replace(by, organization_id=None)  # the partner's own log has it
+        told = _told(customer)[1:]
+        audit.record(action, by=outside, at=at, customer=customer.logged, seen_by=told, before=before, after=after, subject=subject)
 
 
 def _told(customer: Customer) -> tuple[int | None, ...]:

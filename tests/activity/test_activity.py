@@ -151,6 +151,27 @@ class TestFeed:
         assert texts(person.submit(page, "/activity", user=agent)) == ["by the agent"]
         assert len(texts(person.get("/activity?action=no.such&user=nobody"))) == 3
 
+    @pytest.mark.parametrize(
+        ("account", "offered", "not_offered"),
+        [
+            (SALES, {"Order placed", "Lead received", "Price set", "Customer bought"}, {"Order sent to the provider", "Partnership requested"}),
+            ("admin@grossiste-azur.example", {"Order sent to the provider", "Partnership requested", "Lead received", "Price set", "Customer bought"}, set()),
+            ("admin@relais-breton.example", {"Order sent to the provider", "Partnership started", "Lead received"}, {"Partnership requested", "Price set", "Customer bought"}),
+            ("admin@potomac-stratus.example", {"Order placed", "Price set"}, {"Lead received", "Business profile drafted", "Partnership started"}),
+            (
+                "admin@maison-tellier.example",
+                {"Order placed", "Customer bought", "Limits of customer permissions changed", "Signed in", "Activity log exported"},
+                {"Lead received", "Price set", "Customer added", "Customers exported", "Order sent to the provider", "Mail sent again", "Partnership started"},
+            ),
+        ],
+    )  # fmt: skip
+    def test_only_actions_that_such_a_log_can_tell_are_offered(self, people, account, offered, not_offered):
+        page = people(account).get("/my/activity" if "tellier" in account else "/activity")
+
+        names = {option.get_text(strip=True) for option in page.soup.select("select[name=action] option")}
+        assert offered <= names
+        assert not not_offered & names
+
     @pytest.mark.parametrize("word", ["sarrault", "SÀRR", "fonderie-sarrault", "fo"])
     def test_it_is_searched_by_any_part_of_a_customer_s_name_or_domain(self, people, word):
         log(customer=make.customer().logged, after={"notes": "about them"})

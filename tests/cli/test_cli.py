@@ -14,7 +14,10 @@ import pytest
 import sqlalchemy as sa
 
 from portal import cli, config, create_app
+from portal.accounts.models import Organization
+from portal.activity import kinds
 from portal.core import clock, jobs
+from portal.core.access import Actor, Cloud, PartnerType, Side
 from portal.core.audit import LogEntry
 from portal.core.db import db, writing
 from portal.core.outbox import Mail, MailState
@@ -242,6 +245,7 @@ def test_the_demo_world_is_loaded_once(portal, served):
     with served().app_context():
         before = rows()
         assert (subscriptions.advance_due(at=clock.now()), reservations.expire(at=clock.now())) == (0, 0), "nothing in it is overdue"
+        assert told_by_kind() <= offered_by_kind()
 
     assert portal("demo") == (0, "The demo world was loaded before.\n", "")
 
@@ -258,6 +262,18 @@ def rows():
     from portal.core.db import Base
 
     return {table.name: db.session.connection().execute(sa.select(sa.func.count()).select_from(table)).scalar() for table in Base.metadata.sorted_tables}
+
+
+def told_by_kind():
+    """Every action that stands in a log of the demo world, with the kind of organization whose log it is."""
+    told = sa.select(Organization.side, Organization.partner_type, Organization.cloud, LogEntry.action)
+    return {tuple(row) for row in db.session.execute(told.join(Organization, Organization.id == LogEntry.organization_id).distinct())}
+
+
+def offered_by_kind():
+    sorts = [(Side.CUSTOMER, None), *((Side.PARTNER, kind) for kind in PartnerType)]
+    actors = [Actor(None, "", side=side, partner_type=kind, cloud=cloud) for side, kind in sorts for cloud in Cloud]
+    return {(actor.side, actor.partner_type, actor.cloud, action) for actor in actors for action in kinds.possible(actor)}
 
 
 @on_one_engine

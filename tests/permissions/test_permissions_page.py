@@ -363,3 +363,17 @@ class TestLimits:
         assert "Limits of customer permissions changed" in page.text
         for told in ("€5,000.00", "Nobody", "Whoever turned the permission on"):
             assert told in page.soup.select_one("#history").get_text(" ")
+
+    def test_the_customer_reads_the_limits_but_not_whom_the_partner_tells(self, people):
+        agent, admin = people(AGENT), people("admin@maison-tellier.example")
+
+        self.save(agent, notice="nobody")
+        assert "Limits of customer permissions changed" not in admin.get("/my/activity").soup.select_one("#results").get_text(" ")
+
+        self.save(agent, monthly_limit="5000", notice="all_agents")
+        told = admin.get("/my/activity").soup.select_one("#results").get_text(" ")
+        assert "Limits of customer permissions changed" in told
+        assert "€5,000.00" in told
+        assert "Who is told" not in told
+        assert "Who is told" not in admin.get("/my/activity/export").response.get_data(as_text=True)
+        assert opened(people).soup.select_one("#history").get_text(" ").count("Who is told") == 2
