@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from portal.core.access import Actor, Permission
 from portal.core.db import db, limited
-from portal.customers.models import Customer
+from portal.customers.models import Customer, RelationshipState
 from portal.permissions.models import Purchase, PurchaseState
 from portal.subscriptions.models import AskedState, Offer, RequestKind, Reservation, ReservationRequest
 
@@ -73,4 +73,5 @@ def _customer() -> tuple[Any, Any]:
 
 
 def _of(model: Any) -> Any:
-    return sa.and_(Customer.customer_id == model.customer_id, Customer.partner_id == model.partner_id)
+    """The partner's record of the customer, which has consented: of others nothing is open (R19)."""
+    return sa.and_(Customer.customer_id == model.customer_id, Customer.partner_id == model.partner_id, Customer.state != RelationshipState.PENDING)

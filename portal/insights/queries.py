@@ -16,6 +16,7 @@ from portal.leads.models import OPEN, Lead, LeadState
 from portal.permissions.models import Purchase, PurchaseState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestState
 from portal.subscriptions.models import AskedState, Order, OrderState, ReservationRequest, Subscription, SubscriptionState
+from portal.subscriptions.queries import of_a_partner
 
 SOON = timedelta(days=30)
 TO_ANSWER = timedelta(days=3)
@@ -73,7 +74,7 @@ def _counts(customers: bool, requests: bool, outbox: bool, leads: bool, subscrip
         "ending": (subscriptions, active.where(S.auto_renew.is_(False), S.turns_on <= sa.bindparam("soon", type_=S.turns_on.type))),
         "orders": (subscriptions and provider, sa.select(Order.id).where(Order.state == OrderState.REQUESTED)),
         "asked": (subscriptions, sa.select(ReservationRequest.id).where(ReservationRequest.state == AskedState.OPEN)),
-        "purchases": (purchases, sa.select(Purchase.id).where(Purchase.state == PurchaseState.WAITING)),
+        "purchases": (purchases, sa.select(Purchase.id).where(Purchase.state == PurchaseState.WAITING, of_a_partner(Purchase))),
     }
     return sa.select(*((_capped(rows) if shown else sa.null()).label(name) for name, (shown, rows) in counted.items()))
 

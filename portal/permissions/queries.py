@@ -37,7 +37,8 @@ COLUMNS = (
 )
 _BUYER = sa.exists().where(UserRole.user_id == User.id, UserRole.role.in_(BUYERS))
 ABLE = sa.and_(User.state == UserState.ACTIVE, _BUYER)  # a person who may buy, when named owner
-_RECORD = sa.and_(Customer.customer_id == Purchase.customer_id, Customer.partner_id == Purchase.partner_id)
+# The partner's record of the customer. One that became another company's waits for that one's consent, and nothing of it is open (R11, R19).
+_RECORD = sa.and_(Customer.customer_id == Purchase.customer_id, Customer.partner_id == Purchase.partner_id, Customer.state != RelationshipState.PENDING)
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,9 @@ def _spent() -> sa.Select:
         column == sa.bindparam(column.key, type_=column.type) for column in (Purchase.partner_id, Purchase.customer_id, Purchase.category, Purchase.currency)
     )
     in_month = Purchase.month == sa.bindparam("month", type_=Purchase.month.type)
-    statement = sa.select(Purchase.state, sa.func.sum(Purchase.total_minor), sa.func.count()).where(*whose, sa.or_(in_month, Purchase.state == PurchaseState.WAITING))
+    statement = sa.select(Purchase.state, sa.func.sum(Purchase.total_minor), sa.func.count()).where(
+        *whose, sa.or_(in_month, Purchase.state == PurchaseState.WAITING)
+    )
     return statement.group_by(Purchase.state)
 
 
@@ -147,7 +150,7 @@ _SPENT = _spent()
 
 
 def purchases(query: ListQuery) -> Page:
-    """One page of the purchases of all customers, or of one: what waits, the longest first; else the newest first."""
+    """One page of the purchases of all customers that consented, or of one: what waits, the longest first; else the newest first."""
     statement = sa.select(*COLUMNS).join(Customer, _RECORD)
     state = query.filters.get("state", PurchaseState.WAITING)
     if state != EVERY:
@@ -180,7 +183,7 @@ def shown(public_id: UUID) -> Any:
 def locked(public_id: UUID) -> tuple[Purchase, Customer]:
     """A purchase and its customer's record, held until the change is committed: the customer first, as everybody locks them."""
     customer = customers.record_of(find(Purchase, public_id).customer_id or 0, lock=True)
-    if customer is None:
+    if customer is None or customer.state is RelationshipState.PENDING:
         raise NotFound(public_id)
     return find(Purchase, public_id, lock=True), customer
 

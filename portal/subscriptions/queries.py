@@ -65,7 +65,7 @@ EVERYWHERE: dict[str, Any] = {"state": STATES, **{view: ["1"] for view in VIEWS}
 
 
 def of_a_partner(row: Any) -> sa.ColumnElement[bool]:
-    """On the customer's side: the partner's, unless the customer has not consented to that relationship yet (R2, R19)."""
+    """Unless the customer has not consented to the relationship with that partner yet: then it is open to neither side (R2, R19)."""
     record = sa.exists().where(Customer.partner_id == row.partner_id, Customer.customer_id == row.customer_id, Customer.state != RelationshipState.PENDING)
     return record.correlate(row)
 

@@ -10,6 +10,7 @@ from portal.core import audit, clock
 from portal.core.access import Cloud
 from portal.core.db import db
 from portal.core.scope import EVERYTHING, scoped
+from portal.customers.models import RelationshipState
 from portal.permissions import queries, service
 from portal.permissions.models import PurchaseState
 from portal.subscriptions import service as subscriptions
@@ -17,6 +18,7 @@ from portal.subscriptions.models import Order, Reservation
 from tests.permissions import world
 from tests.permissions.test_buying import at_once
 from tests.permissions.world import ADMIN, AGENT, BUYER, HELPDESK, SALES
+from tests.subscriptions import rows
 from tests.subscriptions.world import change, tellier
 from tests.support import mail, make
 
@@ -322,6 +324,32 @@ def test_home_counts_what_waits_for_those_who_may_approve(people, waiting):
 
     decline(people(AGENT), waiting)
     assert "Purchases to approve" not in people(SALES).get("/").text
+
+
+def test_of_a_customer_that_has_not_consented_nothing_is_open(people, waiting):
+    """R11, R19: a record that became one of the company which proved the domain."""
+    sales = people(SALES)
+    bought = world.bought(1)
+
+    def becomes(state: RelationshipState) -> None:
+        world.in_scope(lambda by, at: setattr(rows.tellier(), "state", state))
+
+    becomes(RelationshipState.PENDING)
+    for url in ("/purchases", "/purchases?state=all", f"/purchases?state=all&customer={tellier()}"):
+        assert listed(sales.get(url)) == []
+    for key in (waiting, bought):
+        sales.get(at(key), status=404)
+    sales.post(at(waiting, "approval"), status=404)
+    sales.post(at(waiting, "declining"), {"reason": "No."}, status=404)
+    assert world.purchase(waiting).state is S.WAITING
+    assert "Purchases to approve" not in sales.get("/").text
+    assert sales.get("/coming-up").soup.select_one("#waiting") is None
+
+    becomes(RelationshipState.ENDED)
+    assert listed(sales.get("/purchases?state=all")) == [bought, waiting]  # R36: history stays
+    becomes(RelationshipState.ACTIVE)
+    assert listed(sales.get("/purchases")) == [waiting]
+    assert "Purchases to approve 1" in sales.get("/").text
 
 
 def test_nothing_waiting_says_what_to_expect(people):
