@@ -208,7 +208,7 @@ class SignInForm(Form):
 
 
 class ForgottenForm(Form):
-    email = forms.email(_l("E-mail address"), autocomplete="username")
+    email = forms.email(_l("E-mail address"))
 
 
 class NewPasswordForm(Form):

@@ -115,12 +115,14 @@ def text(
 
 
 def email(label: Any, *, required: bool = True, autocomplete: str = "email", hint: Any = "") -> Any:
+    """As the name that somebody signs in with it is plain text, which is what a "username" fills in; the keyboard is the same."""
+    plain = {"type": "text", "autocapitalize": "none", "spellcheck": "false"} if autocomplete == "username" else {"type": "email"}
     return StringField(
         label,
         description=hint,
         filters=[lambda value: words.clean(value) if value else ""],
         validators=[DataRequired(REQUIRED) if required else Optional(), Length(max=254, message=_length_message(0, 254)), _email],
-        render_kw=_attributes(autocomplete=autocomplete, inputmode="email", type="email", maxlength=254),
+        render_kw=_attributes(autocomplete=autocomplete, inputmode="email", maxlength=254) | plain,
     )
 
 

@@ -59,7 +59,7 @@ def web_address(label: Any, *further: Any, hint: Any = "") -> Any:
         description=hint,
         filters=[_with_scheme],
         validators=[Optional(), Length(max=300, message=_l("This is too long: at most %(longest)s characters.", longest=300)), _web_address, *further],
-        render_kw={"autocomplete": "url", "inputmode": "url", "type": "url", "autocapitalize": "none", "spellcheck": "false", "maxlength": 300},
+        render_kw={"autocomplete": "off", "inputmode": "url", "type": "url", "autocapitalize": "none", "spellcheck": "false", "maxlength": 300},
     )
 
 
