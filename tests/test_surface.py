@@ -135,11 +135,12 @@ def test_every_swap_is_a_block_whose_first_element_has_its_name(environment, nam
 
 
 def test_every_other_swap_is_known():
-    """Signing in is a page or a dialog, whoever asks; each step of a lead or a reservation has a page of its own; a review is always a whole page."""
+    """Signing in is a page or a dialog, whoever asks; each step of a lead, a subscription or a reservation has a page of its own; a review is always a whole page."""
     assert set(swaps()[1]) == {
         "portal/accounts/views.py _template()",
         "portal/leads/views_answers.py f'leads/{step}.html'",
         "portal/permissions/views_shop.py 'shop/review.html'",
+        "portal/subscriptions/views_changes.py f'subscriptions/{step}.html'",
         "portal/subscriptions/views_reservation_changes.py f'reservations/{step}.html'",
     }
 

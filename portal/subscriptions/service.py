@@ -136,7 +136,7 @@ def cancel(subscription: Subscription, *, reviewed: str | None = None, by: Actor
     if subscription.state is SubscriptionState.CANCELLED:
         return True
     check_live(subscription)
-    _check_reviewed(reviewed, seal_of_cancellation(subscription, at))
+    _check_reviewed(reviewed, seal_of_cancellation(subscription, credit_at(subscription, at)))
     if at <= window_ends(subscription):
         _end(subscription, "cancel", by=by, at=at, credited=True)
         return True
@@ -159,8 +159,13 @@ def credit_of(subscription: Subscription) -> Money:
     return Money(int(total or 0), subscription.currency)
 
 
-def seal_of_cancellation(subscription: Subscription, at: datetime) -> str:
-    return f"at once {credit_of(subscription).minor}" if at <= window_ends(subscription) else f"on {subscription.ends_on}"
+def credit_at(subscription: Subscription, at: datetime) -> Money | None:
+    """What cancelling at this moment credits; None once it stops at renewal only."""
+    return credit_of(subscription) if at <= window_ends(subscription) else None
+
+
+def seal_of_cancellation(subscription: Subscription, credit: Money | None) -> str:
+    return f"at once {credit.minor}" if credit is not None else f"on {subscription.ends_on}"
 
 
 def convert_trial(subscription: Subscription, *, reviewed: str | None = None, by: Actor, at: datetime) -> None:

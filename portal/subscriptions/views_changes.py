@@ -147,11 +147,9 @@ def create_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseRet
 
 
 def _cancellation(row: Any, form: ReviewedForm) -> dict[str, Any]:
-    at, window_ends = clock.now(), service.window_ends(row.Subscription)
-    form.show(service.seal_of_cancellation(row.Subscription, at))
-    at_once = at <= window_ends
-    credit = service.credit_of(row.Subscription) if at_once else None
-    return {**_around(row), "form": form, "window_ends": window_ends, "at_once": at_once, "credit": credit}
+    credit = service.credit_at(row.Subscription, clock.now())
+    form.show(service.seal_of_cancellation(row.Subscription, credit))
+    return {**_around(row), "form": form, "window_ends": service.window_ends(row.Subscription), "at_once": credit is not None, "credit": credit}
 
 
 @feature.post("/cancellation/withdrawal", permission=P.SUBSCRIPTION_ORDER)
