@@ -1,6 +1,5 @@
 """Reservations after they are bought: the partner cancels, exchanges, renews and re-scopes them, time ends them (R73, R74)."""
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,9 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.core import audit
+from portal.core import audit, jobs
 from portal.core.access import PORTAL, Actor, Cloud, Side
-from portal.core.db import attempt, db, uuid7
+from portal.core.db import db, uuid7
 from portal.core.errors import Refused, Stale
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
@@ -35,8 +34,6 @@ from portal.subscriptions.texts_catalog import UNAVAILABLE
 
 FULL_WITHIN = timedelta(days=5)
 KEPT = Decimal("0.88")  # of the days left, later: twelve per cent are the publisher's
-AT_ONCE = 500
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -211,20 +208,12 @@ def expire(*, at: datetime) -> int:
     """Those whose term is over; returns how many. One that cannot end holds up no other; the next run tries it again."""
     with scoped(EVERYTHING):
         due = sa.select(Reservation).where(Reservation.state == ReservationState.ACTIVE, Reservation.ends_on <= at.date())
-        found = db.session.scalars(due.order_by(Reservation.id).limit(AT_ONCE).with_for_update(skip_locked=True)).all()
-        return sum(_expire_one(reservation, at=at) for reservation in found)
+        return len(jobs.each(due.order_by(Reservation.id), lambda reservation: _expire_one(reservation, at=at)))
 
 
-def _expire_one(reservation: Reservation, *, at: datetime) -> bool:
-    number = reservation.id
-    try:
-        with attempt():
-            _move(reservation, "expire", by=PORTAL, at=at)
-            reservation_requests.settle(reservation, by=PORTAL, at=at)
-    except Exception:
-        log.exception("reservation %s does not expire", number)
-        return False
-    return True
+def _expire_one(reservation: Reservation, *, at: datetime) -> None:
+    _move(reservation, "expire", by=PORTAL, at=at)
+    reservation_requests.settle(reservation, by=PORTAL, at=at)
 
 
 def _check_active(reservation: Reservation) -> None:

@@ -53,6 +53,7 @@ def test_an_add_on_is_ordered_on_the_day_its_base_renews(app, people):
         again = sales.submit(sales.get(f"{tellier()}/cart/review"), f"{tellier()}/orders", status=409)
         assert "Something has changed" in again.text and "May 10, 2027" in again.text
         assert "is placed" in sales.submit(again, f"{tellier()}/orders").flashes[0]
+        db.session.rollback()
         jobs.run("advance_subscriptions")
 
     db.session.rollback()

@@ -8,6 +8,7 @@ from portal.core import clock, jobs
 from portal.core.db import db
 from portal.subscriptions import service
 from portal.subscriptions.models import SubscriptionState
+from tests.subscriptions.test_cart import offers, order, put
 from tests.subscriptions.world import ADMIN, SALES, change, row, sold, update
 from tests.support import mail
 
@@ -28,7 +29,7 @@ def subjects(to: str) -> list[str]:
 
 def test_a_job_goes_on_until_nothing_is_due(app, monkeypatch):
     """Batch after batch: what a stopped installation missed is made up for."""
-    monkeypatch.setattr(service, "AT_ONCE", 2)
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
     keys = sold(*(f"Product {number}" for number in range(5)), term_months=1)
 
     after(70)
@@ -37,7 +38,10 @@ def test_a_job_goes_on_until_nothing_is_due(app, monkeypatch):
     assert row(keys[0]).billed_to > clock.today() + timedelta(days=70)
 
 
-def test_one_that_cannot_go_on_holds_up_no_other(app, monkeypatch, caplog):
+@pytest.mark.parametrize("at_once", [1, 1000])
+def test_one_that_cannot_go_on_holds_up_no_other(app, monkeypatch, caplog, at_once):
+    """Also when a batch is no longer than what fails."""
+    monkeypatch.setattr(jobs, "AT_ONCE", at_once)
     broken, whole = sold("Broken", "Whole", term_months=1)
     broken_id, renew = row(broken).id, service._renew
 
@@ -49,11 +53,26 @@ def test_one_that_cannot_go_on_holds_up_no_other(app, monkeypatch, caplog):
     monkeypatch.setattr(service, "_renew", fail)
     after(40, "advance_subscriptions")
     assert row(whole).starts_on > row(broken).starts_on
-    assert "does not advance" in caplog.text
+    assert "failed and is left as it was" in caplog.text
 
     monkeypatch.undo()
     after(40, "advance_subscriptions")
     assert row(whole).starts_on == row(broken).starts_on
+
+
+def test_one_that_cannot_go_on_is_no_obstacle_to_an_order(people, monkeypatch):
+    """What time brings to a customer is done before it orders; one that fails is left to the job."""
+    sold("Broken", term_months=1)
+
+    def fail(*_given, **_options):
+        raise RuntimeError("no way")
+
+    monkeypatch.setattr(service, "_renew", fail)
+    with clock.shifted(timedelta(days=40)):
+        sales = people(SALES)
+        put(sales, offers("Suite"), 1)
+
+        assert order(sales).h1.startswith("Order ")
 
 
 def test_a_yearly_renewal_is_told_once_30_days_ahead(app):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from portal.core import clock, jobs
+from portal.core.db import db
 from portal.core.scope import EVERYTHING, scoped
 from portal.subscriptions import catalog, service
 from portal.subscriptions.models import Charge, SubscriptionState
@@ -481,6 +482,7 @@ class TestActions:
             page = sales.submit(sales.get(url), status=409)
             told = re.search(r"€([\d.]+) is charged now", page.text)
             sales.submit(page)
+            db.session.rollback()
             jobs.run("advance_subscriptions")
 
             assert told
