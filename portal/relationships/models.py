@@ -139,13 +139,16 @@ class DelegatedAdministration(Shared, Public, Versioned, Base):
 
 
 class Partnership(Resold, Public, Versioned, Base):
-    """A provider (`partner_id`) asks a reseller to work with it; `reseller_id` is whoever accepted (R40)."""
+    """A provider (`partner_id`) asks a reseller to work with it; `reseller_id` is whoever accepted (R40).
+
+    `standing` is the list's order: 2 while it is active, 1 while it waits for an answer, 0 afterwards.
+    """
 
     __tablename__ = "partnership"
     __table_args__ = (
-        sa.Index("ix_partnership_newest", "partner_id", "id"),
+        sa.Index("ix_partnership_listed", "partner_id", "standing", "id"),
         sa.Index("ix_partnership_state", "partner_id", "state", "id"),
-        sa.Index("ix_partnership_reseller", "reseller_id", "id"),
+        sa.Index("ix_partnership_reseller", "reseller_id", "standing", "id"),
         sa.Index("ix_partnership_due", "state", "expires_at"),
         sa.Index(
             "uq_partnership_active",
@@ -158,6 +161,7 @@ class Partnership(Resold, Public, Versioned, Base):
     )
     state: Mapped[PartnershipState] = mapped_column(choice(PartnershipState), default=PartnershipState.SENT)
     state_at: Mapped[datetime]
+    standing: Mapped[int] = mapped_column(sa.Integer, sa.Computed("CASE state WHEN 'active' THEN 2 WHEN 'sent' THEN 1 ELSE 0 END", persisted=True))
     email: Mapped[str] = mapped_column(sa.Unicode(254))
     organization: Mapped[str] = mapped_column(sa.Unicode(200), default="")
     language: Mapped[str] = mapped_column(sa.Unicode(8))

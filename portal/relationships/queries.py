@@ -252,18 +252,29 @@ def side_of(by: Actor) -> Scope:
 
 
 def partnerships(query: ListQuery, *, by: Actor) -> Page:
-    """A provider's resellers and its requests to some, or a reseller's providers; `name` and `domain` are the other side's (R40)."""
+    """A provider's resellers and its requests to some, or a reseller's providers, present ones first; `name` and `domain` are the other side's (R40)."""
     P = Partnership
     provider = by.partner_type is PartnerType.INDIRECT_PROVIDER
     statement: Any = sa.select(
-        P.id, P.public_id, P.state, P.sent_at, P.expires_at, P.answered_at, P.ended_at, P.email, P.organization, Organization.name, Organization.domain
+        P.id,
+        P.public_id,
+        P.state,
+        P.standing,
+        P.sent_at,
+        P.expires_at,
+        P.answered_at,
+        P.ended_at,
+        P.email,
+        P.organization,
+        Organization.name,
+        Organization.domain,
     ).outerjoin(Organization, Organization.id == (P.reseller_id if provider else P.partner_id))
     if "state" in query.filters:
         statement = statement.where(P.state == PartnershipState(query.filters["state"]))
     typed = (P.email, P.organization) if provider else ()
     statement = statement.where(*_mention(query.words, Organization.name, Organization.domain, *typed))
     with scoped(side_of(by)):
-        return fetch(statement, query, Sort(P.id, P.id, descending=True), lambda row: (row.id, row.id))
+        return fetch(statement, query, Sort(P.standing, P.id, descending=True), lambda row: (row.standing, row.id))
 
 
 def partnership_of(public_id: UUID, *, by: Actor, lock: bool = False) -> Partnership:

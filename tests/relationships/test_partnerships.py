@@ -374,7 +374,7 @@ def test_the_list_is_searched_and_filtered(people, escale, htmx):
     def found(query: str) -> list[str]:
         return [link.get_text() for link in provider.get(f"/partnerships{query}", htmx=htmx).soup.select("td.title a")]
 
-    assert found("") == ["Cap Nuage", "Escale Numérique", "Relais Breton"]
+    assert found("") == ["Escale Numérique", "Relais Breton", "Cap Nuage"]
     assert found("?q=escale") == ["Escale Numérique"]
     assert found("?q=cap-nuage") == ["Cap Nuage"]
     assert found("?state=active") == ["Escale Numérique", "Relais Breton"]
@@ -382,6 +382,23 @@ def test_the_list_is_searched_and_filtered(people, escale, htmx):
     assert found("?q=nobody") == []
     assert [link.get_text() for link in people(RESELLER).get("/partnerships?q=azur", htmx=htmx).soup.select("td.title a")] == ["Grossiste Azur"]
     assert "No partnership matches" in people(RESELLER).get("/partnerships?state=ended", htmx=htmx).text
+
+
+def test_present_partners_stand_first_then_requests_then_what_is_over(people, escale):
+    partnership(ESCALE, accepted_by=ESCALE)
+    for number in range(30):
+        partnership(f"it@waits{number}.example", organization=f"Waits {number}")
+        over = partnership(f"it@over{number}.example", organization=f"Over {number}")
+        people(PROVIDER).post(f"{url_of(over)}/revocation")
+    expected = ["Escale Numérique", "Relais Breton", *(f"{kind} {number}" for kind in ("Waits", "Over") for number in reversed(range(30)))]
+    provider = people(PROVIDER)
+
+    first = provider.get("/partnerships")
+    second = provider.get(first.soup.select_one("a[rel=next]")["href"])
+    back = provider.get(second.soup.select_one("a[rel=prev]")["href"])
+
+    pages = [[link.get_text() for link in page.soup.select("td.title a")] for page in (first, second, back)]
+    assert pages == [expected[:50], expected[50:], expected[:50]]
 
 
 def test_empty_lists_say_what_to_do(people, escale):
@@ -498,7 +515,7 @@ def test_an_ended_partnership_can_begin_again(people):
 def test_the_database_keeps_one_active_partnership_of_two(app):
     """R40: whatever happens at the same moment."""
     row = active()
-    twin = {key: getattr(row, key) for key in Partnership.__table__.columns.keys() if key not in ("id", "public_id", "link_id", "version")}  # noqa: SIM118
+    twin = {key: getattr(row, key) for key in Partnership.__table__.columns.keys() if key not in ("id", "public_id", "standing", "link_id", "version")}  # noqa: SIM118
     with writing(), scoped(EVERYTHING):
         db.session.add(Partnership(**twin))
         with pytest.raises(IntegrityError):
