@@ -4,7 +4,7 @@ import functools
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from babel.support import NullTranslations, Translations
 from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
 from flask_babel import Babel, Domain, force_locale
 from flask_babel import get_locale as _flask_locale
+from flask_babel import gettext as _
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
@@ -172,13 +173,13 @@ def _day(value: date, spoken: str) -> str:
     return dates.format_date(value, "medium", locale=spoken)
 
 
-def ago(value: datetime | date | None) -> str:
-    """'3 days ago', 'in 2 hours', 'today'."""
+def ago(value: datetime | date | None, today: date | None = None) -> str:
+    """'3 days ago', 'in 2 hours', and of a day also 'today': that of UTC, unless another one is given."""
     if value is None:
         return ""
     if not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-        return dates.format_timedelta(timedelta(days=(value.date() - clock.today()).days), add_direction=True, granularity="day", locale=language())
+        away = value - (today or clock.today())
+        return dates.format_timedelta(away, add_direction=True, granularity="day", locale=language()) if away else _("today")
     return dates.format_timedelta(value - clock.now(), add_direction=True, threshold=1.1, locale=language())
 
 

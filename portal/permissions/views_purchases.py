@@ -37,7 +37,7 @@ def index() -> ResponseReturnValue:
         count=count,
         day=day,
         left=left,
-        today=clock.today(),
+        today=clock.now().astimezone(zone).date(),
         asked_on=lambda row: row.asked_at.astimezone(zone).date(),
         names=texts.PURCHASE_NAMES,
         tones=texts.PURCHASE_TONES,

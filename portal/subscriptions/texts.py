@@ -146,8 +146,8 @@ class Wording:
 
 @functools.lru_cache(maxsize=4096)
 def left(value: date, today: date, spoken: str) -> str:
-    """How far away a day is: 'in 3 months'."""
-    return ago(value)
+    """How far away a day is: 'in 3 months', 'today'."""
+    return ago(value, today)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -283,6 +283,12 @@ def test_another_partner_knows_of_nothing(people, waiting, who):
 # --- the list
 
 
+def test_the_list_says_when_it_was_asked_in_the_days_of_the_reader(people, waiting):
+    with clock.shifted(timedelta(days=3)):
+        assert "3 days ago" in people(SALES).get("/purchases").text
+    assert "today" in people(SALES).get("/purchases").text
+
+
 @pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragment"])
 def test_the_list_begins_with_what_waits_the_longest_first(people, waiting, htmx):
     """R101"""
