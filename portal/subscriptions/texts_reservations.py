@@ -48,7 +48,6 @@ class Line:
     row: Any
     key: str
     about: str
-    term: str
     quantity: str
     day: str
     left: str
@@ -72,8 +71,7 @@ class Wording:
             yield Line(
                 row,
                 str(row.public_id),
-                f"{row.instance_type} · {row.region}",
-                self._terms.get(row.term_months, str(row.term_months)),
+                f"{row.instance_type} · {row.region} · {self._terms.get(row.term_months, row.term_months)}",
                 count(row.quantity, spoken),
                 day(ends_on, spoken),
                 left(ends_on, today, spoken) if active else "",
