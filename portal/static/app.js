@@ -20,10 +20,15 @@
     element.scrollIntoView({ block: 'nearest' });
   }
 
-  // Fields whose value only the browser knows.
+  // Fields whose value only the browser knows; what is out of sight.
   function prepare(root) {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     for (const input of all('input[data-timezone]', root)) input.value = zone || input.value;
+    // Where tabs run off a narrow screen, the current one is in its middle.
+    for (const tab of all('.tabs [aria-current]', root)) {
+      const list = tab.closest('ul');
+      list.scrollLeft += tab.getBoundingClientRect().left - list.getBoundingClientRect().left - (list.clientWidth - tab.clientWidth) / 2;
+    }
   }
 
   // --- After a swap: the focus goes where the eye goes, the result is said aloud.
