@@ -179,6 +179,7 @@ def _shown_statement() -> sa.Select:
             Offer.minimum,
             Offer.maximum,
             Offer.sku,
+            Offer.public_id.label("offer_public_id"),
             Order.public_id.label("order_public_id"),
             Order.author_name,
             _named(S.reseller_id).label("reseller"),

@@ -134,13 +134,14 @@ def new_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseReturn
 @feature.post("/cancellation", permission=P.SUBSCRIPTION_ORDER)
 def create_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
     """As the page before said it: when the window has closed meanwhile, or the credit is another one, the page says so first (R83)."""
-    subscription, form = _locked(customer_id, subscription_id), ReviewedForm()
+    subscription, form, at = _locked(customer_id, subscription_id), ReviewedForm(), clock.now()
+    credit = service.credit_of(subscription)
     try:
-        at_once = service.cancel(subscription, reviewed=form.reviewed.data or "", by=g.actor, at=clock.now())
+        at_once = service.cancel(subscription, reviewed=form.reviewed.data or "", by=g.actor, at=at)
     except Stale as refusal:
         return _overtaken("cancellation", _cancellation, _shown(customer_id, subscription_id), form, refusal)
     if at_once:
-        flash(_("It is cancelled, and what was charged is credited."), "success")
+        flash(_("It is cancelled. %(amount)s is credited.", amount=show_money(credit)) if credit.minor else _("It is cancelled."), "success")
     else:
         flash(_("It is cancelled and stops on %(day)s. Until then you can take that back.", day=show_day(subscription.ends_on)), "success")
     return _back(customer_id, subscription_id)

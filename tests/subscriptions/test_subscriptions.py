@@ -176,7 +176,8 @@ class TestOne:
             "Subscription active",
         ):
             assert text in page.text, text
-        assert page.has_link(f"{tellier()}/subscriptions/{public_id}/quantity")
+        for link in (f"{tellier()}/subscriptions/{public_id}/quantity", tellier(), re.search(r"/catalog/[0-9a-f-]+", str(page.soup))[0]):
+            assert page.has_link(link), link
 
     @pytest.mark.parametrize("who", ["billing", "helpdesk"])
     def test_who_only_reads_is_offered_no_change(self, people, who):
@@ -398,7 +399,7 @@ class TestActions:
 
         page = sales.submit(asked)
 
-        assert "is credited" in page.flashes[0]
+        assert page.flashes == ["It is cancelled. €120.00 is credited."]
         assert (row(base).state, charged(base)) == (S.CANCELLED, [6000, -6000])
         sales.post(f"{url}/cancellation")
         assert charged(base) == [6000, -6000]
