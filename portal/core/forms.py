@@ -8,6 +8,7 @@ import phonenumbers
 from babel import numbers
 from email_validator import EmailNotValidError, validate_email
 from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from markupsafe import Markup, escape
@@ -18,7 +19,7 @@ from wtforms.widgets.core import clean_key  # type: ignore[attr-defined]
 
 from portal.core import money, words
 from portal.core.errors import Refused, Stale
-from portal.core.i18n import language
+from portal.core.i18n import language, show_money, show_number
 from portal.core.money import Money
 
 REQUIRED = _l("Fill this in.")
@@ -212,7 +213,9 @@ def whole_number(label: Any, *, least: int, most: int, default: int | None = Non
         validators=[
             InputRequired(REQUIRED) if required else Optional(),
             _readable,
-            NumberRange(least, most, message=_l("Give a number from %(least)s to %(most)s.", least=least, most=most)),
+            NumberRange(
+                least, most, message=_l("Give a number from %(least)s to %(most)s.", least=LazyString(show_number, least), most=LazyString(show_number, most))
+            ),
         ],
         render_kw=_attributes(inputmode="numeric", type="number", min=least, max=most),
         invalid_value_message=_l("Give a whole number."),  # type: ignore[call-arg]
@@ -245,6 +248,8 @@ class amount(Field):
             return
         try:
             self.data = money.parse(self.typed, form.currency.data or "EUR", language())
+        except money.TooMuch as wrong:
+            raise StopValidation(str(_l("This is too much: at most %(most)s.", most=show_money(wrong.most)))) from None
         except ValueError:
             raise StopValidation(str(_l("Write an amount, such as 1250 or 1250.50."))) from None
 

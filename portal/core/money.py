@@ -44,6 +44,14 @@ class Money:
         return other.minor
 
 
+class TooMuch(ValueError):
+    """An amount that no column holds; `most` is the largest that one does."""
+
+    def __init__(self, currency: str) -> None:
+        self.most = Money(MOST, currency)
+        super().__init__(f"more than {self.most}")
+
+
 @functools.cache
 def digits(currency: str) -> int:
     """Decimal places of a currency."""
@@ -51,12 +59,14 @@ def digits(currency: str) -> int:
 
 
 def parse(text: str, currency: str, locale: str) -> Money:
-    """What a person typed, with the marks of either language: '1 234,50', '1,234.50', '1234.5'. ValueError for anything else."""
+    """What a person typed, with the marks of either language: '1 234,50', '1,234.50', '1234.5'. TooMuch, or ValueError for anything else."""
     typed = amount(text, locale)
     minor = typed.scaleb(digits(currency))
     decimals = typed.as_tuple().exponent
-    if not isinstance(decimals, int) or -decimals > digits(currency) or minor > MOST:
+    if not isinstance(decimals, int) or -decimals > digits(currency):
         raise ValueError(text)
+    if minor > MOST:
+        raise TooMuch(currency)
     return Money(int(minor), currency)
 
 
@@ -64,7 +74,7 @@ def amount(text: str, locale: str) -> Decimal:
     """A typed number: a lone mark that groups nothing separates the decimals, and groups have three digits. ValueError for what is none."""
     plain = re.sub(r"\s", " ", text.strip()).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     found = _NUMBER.fullmatch(plain)
-    if found is None or len(plain) > 26:
+    if found is None or len(plain) > 40:
         raise ValueError(text)
     whole, mark, decimals = (found[part] or "" for part in ("whole", "mark", "decimals"))
     grouping = "," if _decimal_mark(locale) == "." else "."

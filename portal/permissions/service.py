@@ -15,7 +15,7 @@ from portal.core.access import Actor, Cloud, Side
 from portal.core.db import db
 from portal.core.errors import Refused, Stale
 from portal.core.i18n import show_money
-from portal.core.money import MOST, Money, currency_of
+from portal.core.money import Money, currency_of
 from portal.customers import service as customers
 from portal.customers.models import Customer, RelationshipState
 from portal.permissions import mails, queries, texts
@@ -178,10 +178,10 @@ def quoted(
     reason = catalog.unavailable(offer, price, catalog.standing(customer, cloud))
     if reason is not None or price is None:
         raise Refused(said[reason or Unavailable.NO_PRICE], field="offer")
-    total = price.times(quantity)
-    if not offer.minimum <= quantity <= offer.maximum or total.minor > MOST:
-        raise Refused(texts_orders.out_of_range(offer), field="quantity")
-    return ordering.Quote(offer, quantity, price, total, None, terms.add_months(at.date(), offer.term_months))
+    least, most = catalog.quantities(offer, price)
+    if not least <= quantity <= most:
+        raise Refused(texts_orders.out_of_range(offer, price), field="quantity")
+    return ordering.Quote(offer, quantity, price, price.times(quantity), None, terms.add_months(at.date(), offer.term_months))
 
 
 def check_limit(permission: BuyingPermission, total: Money, *, at: datetime) -> Money | None:

@@ -15,7 +15,7 @@ from portal.core import audit
 from portal.core.access import Actor, Cloud
 from portal.core.db import Key, db
 from portal.core.errors import Refused, Stale
-from portal.core.money import Money, currency_of
+from portal.core.money import MOST, Money, currency_of
 from portal.core.places import COUNTRIES, market
 from portal.customers.models import Customer, Segment
 from portal.customers.service import name_key, searchable
@@ -257,6 +257,12 @@ def unavailable(offer: Any, price: Money | None, customer: Standing) -> Unavaila
         Unavailable.NO_BASE: offer.add_on_of_id is not None and offer.add_on_of_id not in customer.bases,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def quantities(offer: Offer, unit: Money | None) -> tuple[int, int]:
+    """The least and the most that can be ordered at once, at this price; the most is below the least where even that many cost more than can be kept."""
+    most = 1 if offer.one_per_customer and offer.billing is Billing.USAGE else offer.maximum
+    return offer.minimum, min(most, MOST // unit.minor) if unit is not None and unit.minor else most
 
 
 def entry_of(offer: Any, base_sku: str | None = None) -> OfferEntry:

@@ -25,7 +25,7 @@ from portal.core import audit, money, sheets, words
 from portal.core.access import Actor, Cloud
 from portal.core.db import db, uuid7
 from portal.core.errors import Refused
-from portal.core.i18n import language
+from portal.core.i18n import language, show_money
 from portal.core.money import Money
 from portal.core.scope import insert_many
 from portal.customers.texts import SEGMENT_NAMES
@@ -291,22 +291,24 @@ def _add_price(offer: _Offer, line: Line, cells: dict[str, Any], readers: "_Read
     for key in amounts:
         try:
             amounts[key] = _amount(cells.get(key), currency or "EUR")
+        except money.TooMuch as wrong:
+            line.wrong(key, _("This is too much: at most %(most)s.", most=show_money(wrong.most)))
         except ValueError:
             line.wrong(key, _("Write an amount, such as 1250 or 1250.50."))
-    money = amounts["price"]
-    if money is None:
+    given = amounts["price"]
+    if given is None:
         if not _is_filled(cells.get("price")):
             line.wrong("price", _("Fill this in."))
         return
     if line.problems:
         return
-    price = _Price(line, money, amounts["cost"], from_on or today)
-    held = offer.held(money.currency, today) if from_on is None else None
-    if held is not None and held.price_minor == money.minor and (price.cost is None or price.cost == _cost(held)):
+    price = _Price(line, given, amounts["cost"], from_on or today)
+    held = offer.held(given.currency, today) if from_on is None else None
+    if held is not None and held.price_minor == given.minor and (price.cost is None or price.cost == _cost(held)):
         price.from_on, price.cost = held.from_on, _cost(held)  # no day and nothing new: the price as it is, whenever it began
     if "cost" not in cells:
         price.cost = (offer.present_price(price) or (None, None))[1]
-    first = offer.prices.setdefault((money.currency, price.from_on), price)
+    first = offer.prices.setdefault((given.currency, price.from_on), price)
     if first.told != price.told:
         line.wrong("price", _("Line %(number)s gives another price for the same day.", number=first.line.number))
     elif not offer.is_new and price.from_on < today and price.told != offer.present_price(price):
@@ -604,12 +606,14 @@ def _day(cell: Any) -> date | None:
 
 
 def _amount(cell: Any, currency: str) -> Money | None:
-    """What a cell says something costs; None when it is empty. ValueError for anything else."""
+    """What a cell says something costs; None when it is empty. TooMuch, or ValueError for anything else."""
     if not _is_filled(cell):
         return None
     if isinstance(cell, str):
         return money.parse(sheets.unmarked(cell), currency, language())
     minor = Decimal(str(round(cell, 6))).scaleb(money.digits(currency))
-    if isinstance(cell, bool) or minor != int(minor) or not 0 <= minor <= money.MOST:
+    if isinstance(cell, bool) or minor != int(minor) or minor < 0:
         raise ValueError(cell)
+    if minor > money.MOST:
+        raise money.TooMuch(currency)
     return Money(int(minor), currency)

@@ -17,7 +17,7 @@ from portal.core import audit
 from portal.core.access import Actor, Side
 from portal.core.db import attempt, db, find
 from portal.core.errors import NotFound, Refused, Stale
-from portal.core.money import MOST, Money, currency_of
+from portal.core.money import Money, currency_of
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.service import searchable
 from portal.relationships import queries as partnerships
@@ -179,7 +179,7 @@ def changed(lines: Mapping[str, int], offer: Offer, typed: str, was: str, standi
         if line.reason is not None:
             raise Refused(UNAVAILABLE[line.reason])
         if line.out_of_range:
-            raise Refused(texts_orders.out_of_range(offer))
+            raise Refused(texts_orders.out_of_range(offer, line.unit))
     return fresh
 
 
@@ -231,11 +231,11 @@ def why_unavailable(offer: Any, unit: Money | None, standing: Standing, with_it:
 
 def _quote(offer: Offer, quantity: int, unit: Money | None, standing: Standing, with_it: Mapping[int, Offer], today: date) -> Quote:
     reason = why_unavailable(offer, unit, standing, with_it)
-    out_of_range = not offer.minimum <= quantity <= offer.maximum or (offer.one_per_customer and quantity > 1 and offer.billing is Billing.USAGE)
+    least, most = catalog.quantities(offer, unit)
+    out_of_range = not least <= quantity <= most
     if unit is None:
         return Quote(offer, quantity, None, None, None, None, reason, out_of_range)
     whole = unit.times(quantity)
-    out_of_range = out_of_range or whole.minor > MOST
     if offer.is_reservation:
         return Quote(offer, quantity, unit, whole, None, terms.add_months(today, offer.term_months), reason, out_of_range)
     begins = today + timedelta(days=offer.trial_days)

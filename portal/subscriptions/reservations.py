@@ -229,7 +229,7 @@ def _line(offer: Offer, quantity: int, customer: Customer, cloud: Cloud, today: 
     if line.reason is not None:
         raise Refused(UNAVAILABLE[line.reason], field="offer")
     if line.out_of_range:
-        raise Refused(texts_orders.out_of_range(offer), field="quantity")
+        raise Refused(texts_orders.out_of_range(offer, line.unit), field="quantity")
     return line
 
 

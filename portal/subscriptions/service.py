@@ -13,13 +13,13 @@ from portal.core import audit, jobs
 from portal.core.access import PORTAL, Actor
 from portal.core.db import db
 from portal.core.errors import Refused, Stale
-from portal.core.money import MOST, Money
+from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.service import chosen_reseller, name_key, searchable
 from portal.relationships import queries as partnerships
-from portal.subscriptions import catalog, mails, queries, terms
+from portal.subscriptions import catalog, mails, queries, terms, texts_orders
 from portal.subscriptions.models import Billing, Charge, ChargeKind, Cycle, Offer, Subscription, SubscriptionOwner, SubscriptionState
 from portal.subscriptions.states import SUBSCRIPTION
 from portal.subscriptions.terms import Period
@@ -61,8 +61,9 @@ def check_quantity(subscription: Subscription, quantity: int, *, version: int | 
     """Refused when this quantity cannot be set; Stale when somebody else has changed the subscription meanwhile."""
     _check_open(subscription, version)
     offer = _offer(subscription)
-    if not offer.minimum <= quantity <= offer.maximum or subscription.unit.times(quantity).minor > MOST:
-        raise Refused(_("Give a number from %(least)s to %(most)s.", least=offer.minimum, most=offer.maximum), field="quantity")
+    least, most = catalog.quantities(offer, subscription.unit)
+    if not least <= quantity <= most:
+        raise Refused(texts_orders.out_of_range(offer, subscription.unit), field="quantity")
 
 
 def price_of_increase(subscription: Subscription, quantity: int, today: date) -> Money:

@@ -12,6 +12,7 @@ from flask_babel import lazy_gettext as _l
 from portal.core.access import Side
 from portal.core.i18n import language, show_day, show_money, show_number
 from portal.core.money import Money
+from portal.subscriptions import catalog
 from portal.subscriptions.models import Billing, Cycle, ReservationScope
 from portal.subscriptions.texts import PRICES, SCOPE_NAMES, count, day, money
 from portal.subscriptions.texts_catalog import TERM_NAMES, UNAVAILABLE
@@ -133,8 +134,14 @@ def then_of(line: Any, currency: str) -> str:
     return each(Money(line.unit_minor * line.quantity, currency), line.cycle)
 
 
-def out_of_range(offer: Any) -> str:
-    return _("Give a number from %(least)s to %(most)s.", least=show_number(offer.minimum), most=show_number(offer.maximum))
+def out_of_range(offer: Any, unit: Money | None = None) -> str:
+    """Which numbers can be ordered, at this price of one."""
+    least, most = catalog.quantities(offer, unit)
+    if most < least:
+        return _("Even the least number costs more than an order can hold. The price has to change first.")
+    if most == least:
+        return _("Give %(number)s: no other number can be ordered.", number=show_number(most))
+    return _("Give a number from %(least)s to %(most)s.", least=show_number(least), most=show_number(most))
 
 
 def why_not(line: Any) -> str:
@@ -142,7 +149,7 @@ def why_not(line: Any) -> str:
     if line.reason is not None:
         return str(UNAVAILABLE[line.reason])
     if line.out_of_range:
-        return out_of_range(line.offer)
+        return out_of_range(line.offer, line.unit)
     if line.lacks_its_user:
         return _("%(name)s, which alone is to use it, is not active any more.", name=line.used_by.shown_name)
     return ""

@@ -60,6 +60,13 @@ def test_amounts_are_read_as_people_write_them(typed, locale, minor):
         assert money.parse(typed, "EUR", locale) == Money(minor, "EUR")
 
 
+@pytest.mark.parametrize(("typed", "currency"), [("10,000,000,000,000.01", "EUR"), ("99999999999999", "EUR"), ("1000000000000001", "JPY"), ("9" * 40, "EUR")])
+def test_what_is_more_than_can_be_kept_is_known_as_such(typed, currency):
+    with pytest.raises(money.TooMuch) as wrong:
+        money.parse(typed, currency, "en")
+    assert wrong.value.most == money.parse(str(wrong.value.most.amount), currency, "en")
+
+
 def test_a_currency_has_its_own_decimals():
     assert money.parse("1250", "JPY", "en") == Money(1250, "JPY")
     assert Money(1250, "JPY").amount == Decimal(1250)

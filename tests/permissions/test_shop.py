@@ -296,7 +296,7 @@ def the_subscription(there):
         (_no_owner, "", "Ask Atelier Nuage to name you"),
         (_withdrawn, "", "This is no longer sold."),
         (_limited, "quantity", "€1,500.00 is left for this month"),
-        (_fewer, "quantity", "Give a number from 1 to 1."),
+        (_fewer, "quantity", "Give 1: no other number can be ordered."),
         (_without_agreement, "", "has not accepted the current customer agreement"),
     ],
 )

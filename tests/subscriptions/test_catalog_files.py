@@ -365,6 +365,15 @@ def test_columns_that_the_file_leaves_out_stay_and_unknown_ones_are_named(people
     assert [row[1:3] for row in prices(offer_id)] == [(1100, 800)]
 
 
+@pytest.mark.parametrize(
+    "cells", [f"{NEW}\nA,,,,,,,EUR,99999999999999", workbook(NEW.split(","), ("A", "", "", "", "", "", "", "EUR", 99999999999999))], ids=["csv", "xlsx"]
+)
+def test_an_absurd_price_is_told_with_the_most_that_there_is(people, cells):
+    add(("A", {}))
+
+    assert "Price: This is too much: at most €10,000,000,000,000.00." in problems(upload(people(BILLING), cells))
+
+
 def test_a_price_without_a_day_is_the_present_one(people):
     """The same file on a later day is still the same."""
     offer_id = add(("A", {"price": 1000}))

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+import pytest
 import sqlalchemy as sa
 
 from portal.core import clock, jobs
@@ -88,7 +89,41 @@ def test_no_quantity_costs_more_than_can_be_kept(app, people):
 
     answer = sales.submit(sales.get(url), url, status=422, quantity="10000")
 
-    assert "Give a number" in answer.errors["quantity"]
+    assert answer.errors["quantity"] == "Give 1: no other number can be ordered."
+
+
+def test_an_absurd_price_is_told_with_the_most_that_there_is(people):
+    """Neither as no amount at all, nor as an error of the database."""
+    offer_id = reserved.offered("Golden server")
+    billing, url = people("billing@atelier-nuage.example"), f"/catalog/{offer_id}/prices"
+
+    for typed in ("99999999999999", "99,999,999,999,999.00", "9" * 30):
+        answer = billing.submit(billing.get(f"{url}/new"), url, status=422, price=typed, cost=typed)
+        assert answer.errors["price"] == answer.errors["cost"] == "This is too much: at most €10,000,000,000,000.00."
+    page = billing.get(f"/catalog/{offer_id}/edit")
+    assert billing.submit(page, f"/catalog/{offer_id}", status=422, maximum="99999999999999").errors["maximum"] == "Give a number from 1 to 100,000."
+
+
+@pytest.mark.parametrize(
+    ("price", "typed", "message"),
+    [
+        (MOST // 100, "5000", "Give a number from 1 to 100."),
+        (MOST, "2", "Give 1: no other number can be ordered."),
+        (1200, "99999999999999", "Give a number from 1 to 10,000."),
+    ],
+)
+def test_the_range_of_a_quantity_knows_the_price(people, price, typed, message):
+    """What is named can be ordered."""
+    offer_id = reserved.offered("Golden server", price=price)
+    sales, line = people(SALES), f"{tellier()}/cart/lines/{offer_id}"
+
+    assert message in sales.post(line, {"quantity": typed, "was": "0"}, 422).text
+
+
+def test_a_price_that_no_order_can_hold_is_told_as_such(people):
+    offer_id = reserved.offered("Golden server", price=MOST, minimum=2)
+
+    assert "The price has to change first." in people(SALES).post(f"{tellier()}/cart/lines/{offer_id}", {"quantity": "2", "was": "0"}, 422).text
 
 
 def test_a_price_for_another_cycle_is_not_taken_at_renewal(app):
