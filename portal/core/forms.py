@@ -127,12 +127,12 @@ def email(label: Any, *, required: bool = True, autocomplete: str = "email", hin
     )
 
 
-def phone(label: Any, *, autocomplete: str = "tel") -> Any:
-    """Optional everywhere; kept as typed, checked to be possible."""
+def phone(label: Any, *, autocomplete: str = "tel", validators: Iterable[Callable[..., None]] = ()) -> Any:
+    """Optional unless `validators` stop at an empty one; kept as typed, checked to be possible."""
     return StringField(
         label,
         filters=[lambda value: words.clean(value) if value else ""],
-        validators=[Optional(), Length(max=40, message=_length_message(0, 40)), _phone],
+        validators=[*validators, Optional(), Length(max=40, message=_length_message(0, 40)), _phone],
         render_kw=_attributes(autocomplete=autocomplete, inputmode="tel", type="tel", maxlength=40),
     )
 

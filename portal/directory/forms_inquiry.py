@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from flask_babel import lazy_gettext as _l
-from wtforms import ValidationError
+from wtforms.validators import StopValidation, ValidationError
 
 from portal.core import forms
 from portal.core.i18n import language
@@ -26,6 +26,11 @@ def _few_links(form: Any, field: Any) -> None:
         raise ValidationError(_l("Leave out some of the links: at most %(number)s.", number=MOST_LINKS))
 
 
+def _needed_for_a_call(form: Any, field: Any) -> None:
+    if form.wants_contact.data and not field.data:
+        raise StopValidation(_l("Give your telephone number, so that you can be called."))
+
+
 class InquiryForm(forms.Form):
     Entry = InquiryEntry
 
@@ -37,18 +42,13 @@ class InquiryForm(forms.Form):
     first_name = forms.text(_l("First name"), length=100, autocomplete="given-name")
     last_name = forms.text(_l("Last name"), length=100, autocomplete="family-name")
     email = forms.email(_l("E-mail address"), hint=_l("We send a link to it: your message goes out once you have opened it."))
-    phone = forms.phone(_l("Telephone"))
+    phone = forms.phone(_l("Telephone"), validators=[_needed_for_a_call])
     country = forms.select(_l("Country"), lambda: country_names(language()), autocomplete="country")
     city = forms.text(_l("City"), length=100, required=False, autocomplete="address-level2")
     size = forms.select(_l("People in your company"), _sizes, required=False)
     wants_contact = forms.checkbox(_l("Please contact me directly, by telephone"))
     topic = forms.text(_l("Leave this empty"), length=10_000, required=False, autocomplete="off")  # people do not see it; bots fill it in
     proof = forms.hidden()
-
-    def validate_wants_contact(self, field: Any) -> None:
-        if field.data and not self.phone.data:
-            self.phone.errors = [*self.phone.errors, str(_l("Give your telephone number, so that you can be called."))]
-            raise ValidationError(_l("For this, your telephone number is needed."))
 
     def is_of_a_bot(self) -> bool:
         return bool(self.topic.data)

@@ -154,6 +154,7 @@ def test_bad_input_is_answered_beside_the_field_and_nothing_is_lost(people, fiel
     page = send(people.visitor(), profile, 422, **{field: value})
 
     assert message in page.errors[field]
+    assert len(page.soup.select("#errors li")) == 1
     assert waiting() == []
     kept = {name: value for name, value in rows.ASKED.items() if name not in (field, "message", "size", "country", "wants_contact")}
     assert all(page.soup.find(id=name)["value"] == value for name, value in kept.items())
