@@ -10,6 +10,7 @@ STANDING = "CASE state WHEN 'active' THEN 2 WHEN 'sent' THEN 1 ELSE 0 END"
 
 
 def upgrade() -> None:
+    op.add_column("reservation", sa.Column("reminded_days", sa.Integer(), nullable=True))
     with op.batch_alter_table("partnership", schema=None) as batch_op:
         batch_op.add_column(sa.Column("standing", sa.Integer(), sa.Computed(STANDING, persisted=True), nullable=False))
         batch_op.drop_index("ix_partnership_newest")
@@ -30,6 +31,7 @@ def downgrade() -> None:
         batch_op.create_index("ix_partnership_reseller", ["reseller_id", "id"], unique=False)
         batch_op.create_index("ix_partnership_newest", ["partner_id", "id"], unique=False)
         batch_op.drop_column("standing")
+    op.drop_column("reservation", "reminded_days")
 
 
 # SQLite's planner is told, as 0001 tells it of customers, that one customer has few tags and one partner has very many.

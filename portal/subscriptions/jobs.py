@@ -22,6 +22,12 @@ def remind_of_subscriptions() -> None:
 
 
 @jobs.every(minutes=60)
+def remind_of_reservations() -> None:
+    """30 and 7 days before their term is over."""
+    _all_of(reservations.remind)
+
+
+@jobs.every(minutes=60)
 def expire_reservations() -> None:
     """Those whose term is over."""
     _all_of(reservations.expire)

@@ -96,10 +96,10 @@ def _customer_admins(row: Subscription) -> list[User]:
     return admins(row.customer_id, Role.CUSTOMER_ADMIN)
 
 
-def orderers(partner_id: int) -> list[User]:
-    """Everybody of a partner who may order."""
+def orderers(partner_id: int, *conditions: sa.ColumnElement[bool]) -> list[User]:
+    """Everybody of a partner who may order, or those of them whom the conditions leave."""
     may = sa.select(UserRole.user_id).where(UserRole.role.in_([role for role in PARTNER_ROLES if Permission.SUBSCRIPTION_ORDER in POLICY[role]]))
-    active = sa.select(User).where(User.organization_id == partner_id, User.state == UserState.ACTIVE, User.id.in_(may))
+    active = sa.select(User).where(User.organization_id == partner_id, User.state == UserState.ACTIVE, User.id.in_(may), *conditions)
     return list(db.session.scalars(active.order_by(User.id).limit(MOST)))
 
 

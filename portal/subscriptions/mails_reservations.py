@@ -1,6 +1,8 @@
-"""What is written by mail about reservations: a customer asks its partner, the partner answers (R74)."""
+"""What is written by mail about reservations: one ends soon, a customer asks its partner, the partner answers (R74)."""
 
 from datetime import datetime
+
+import sqlalchemy as sa
 
 from portal.accounts.models import Organization, User, UserState
 from portal.core import outbox
@@ -8,7 +10,28 @@ from portal.core.access import Actor, Role
 from portal.core.db import db
 from portal.customers.models import Customer
 from portal.subscriptions.mails import admins, orderers
-from portal.subscriptions.models import Reservation, ReservationRequest
+from portal.subscriptions.models import Order, Reservation, ReservationRequest
+
+
+def ending(reservation: Reservation, *, at: datetime) -> None:
+    """To whoever of the partner ordered it and may still do so, else to everybody who may. A reseller sees no reservations, so its provider is told (R41)."""
+    record = sa.select(Customer).where(Customer.partner_id == reservation.partner_id, Customer.customer_id == reservation.customer_id)
+    customer = db.session.scalars(record).one()
+    author = sa.select(Order.author_id).where(Order.id == reservation.order_id).scalar_subquery()
+    for user in orderers(reservation.partner_id, User.id == author) or orderers(reservation.partner_id):
+        outbox.post(
+            "reservations/ending",
+            to=user.email,
+            organization_id=user.organization_id,
+            at=at,
+            in_language=user.language,
+            name=user.name,
+            reservation=reservation.name,
+            quantity=reservation.quantity,
+            customer=customer.name,
+            day=reservation.ends_on,
+            url=f"/customers/{customer.public_id}/reservations/{reservation.public_id}",
+        )
 
 
 def asked(row: ReservationRequest, reservation: Reservation, customer: Customer, *, by: Actor, at: datetime) -> None:

@@ -314,7 +314,7 @@ class SubscriptionOwner(Shared, Base):
 class Reservation(Shared, Resold, Public, Versioned, Base):
     """Capacity paid for ahead: an instance type in a region for a term (R73). It replaces one that was exchanged, or goes on where another ends.
 
-    `renewed` tells that another one, bought already, goes on where this one ends.
+    `renewed` tells that another one, bought already, goes on where this one ends; `reminded_days` how long before its end it was last told of.
     """
 
     __tablename__ = "reservation"
@@ -348,6 +348,7 @@ class Reservation(Shared, Resold, Public, Versioned, Base):
     ends_on: Mapped[date]
     used: Mapped[bool] = mapped_column(default=False)
     renewed: Mapped[bool] = mapped_column(default=False)
+    reminded_days: Mapped[int | None]
     bought_side: Mapped[Side] = mapped_column(choice(Side))
     bought_by: Mapped[str] = mapped_column(sa.Unicode(120))
 
