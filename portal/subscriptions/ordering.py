@@ -169,6 +169,8 @@ def changed(lines: Mapping[str, int], offer: Offer, typed: str, was: str, standi
     """The lines with as many of the offer as was `typed`. Stale when there are not as many as there `was` when the page was made."""
     quantity = _number(typed, offer)
     present = lines.get(str(offer.public_id), 0)
+    if not quantity and was == "0":
+        raise Refused(texts_orders.out_of_range(offer))
     if quantity == present:
         return dict(lines)
     if str(present) != was:

@@ -30,7 +30,7 @@ def test_what_will_happen_is_said_before_anything_does(people):
 
     page = sales.submit(sales.get(url), f"{url}/changes", change="suspend", line=[first, second])
 
-    assert page.h1 == "Suspend"
+    assert page.h1 == "Maison Tellier: Suspend"
     assert "Sign-in stops at once" in page.text
     assert [line[0] for line in results(page)] == ["Backup", "Office Suite"]
     assert (row(first).state, row(second).state) == (S.ACTIVE, S.ACTIVE)

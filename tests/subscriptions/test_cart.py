@@ -244,6 +244,18 @@ def test_a_quantity_out_of_range_stands_beside_its_field(people, htmx, typed, me
 
 
 @BOTH_SHAPES
+def test_adding_none_is_out_of_range_too(people, htmx):
+    """R81"""
+    suite = offers("Suite", minimum=2, maximum=300)
+    sales = people(SALES)
+
+    page = put(sales, suite, 0, status=422, htmx=htmx, target="shop")
+
+    assert page.errors["quantity"] == "Give a number from 2 to 300."
+    assert lines(page) == {}
+
+
+@BOTH_SHAPES
 def test_an_offer_that_cannot_be_had_is_not_added(people, htmx):
     """R81"""
     school = offers("School Suite", segment="education")

@@ -303,6 +303,17 @@ class TestQuantity:
         assert (row(public_id).quantity, row(public_id).next_quantity) == (5, 2)
         assert "2 from" in page.text
         assert charged(public_id) == [6000]
+        shown = sales.submit(sales.get(f"{url}/quantity"), quantity="5")
+        assert "The change to 2 that was planned no longer comes." in shown.text
+
+    def test_fewer_of_what_does_not_renew_say_so(self, people):
+        (public_id,) = sold("Office Suite")
+        change(public_id, service.set_renewal, auto_renew=False)
+        sales = people(SALES)
+
+        shown = sales.submit(sales.get(f"{tellier()}/subscriptions/{public_id}/quantity"), quantity="2")
+
+        assert "It ends on that day unless its renewal is turned on again." in shown.text
 
     @pytest.mark.parametrize(("typed", "message"), [("2", "3 to 9"), ("10", "3 to 9"), ("x", "whole number"), ("", "Fill this in")])
     def test_a_number_outside_the_offers_range_is_refused_beside_the_field(self, people, typed, message):
