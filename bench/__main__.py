@@ -25,7 +25,7 @@ from portal import cli, create_app, demo
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, scoped
 from portal.core.sheets import MOST_ROWS
-from portal.subscriptions.catalog_files import COLUMNS
+from portal.subscriptions.catalog_table import COLUMNS
 from tests.support import postgres
 from tests.support.databases import settings
 

@@ -21,7 +21,7 @@ from portal.core.words import normalise, search_text
 from portal.customers.models import Customer, RelationshipState, Segment
 from portal.permissions import service as permissions
 from portal.permissions.models import Category, Notice, Purchase, PurchaseState
-from portal.subscriptions import service, terms
+from portal.subscriptions import naming, terms
 from portal.subscriptions.models import (
     Billing,
     Charge,
@@ -192,7 +192,7 @@ def let_buy(partner_id: int, purchases: int) -> None:
         subscription = db.session.scalars(theirs.limit(1)).one()
         subscription.billing = Billing.USAGE
         offer = db.session.scalars(sa.select(Offer).where(Offer.instance_type.is_not(None)).limit(1)).one()
-        service.name_owner(subscription, db.session.get_one(User, buyer.user_id), by=agent, at=at)
+        naming.name_owner(subscription, db.session.get_one(User, buyer.user_id), by=agent, at=at)
         permissions.set_limits(home, category, monthly_limit=Money(10**9, "EUR"), approval_above=None, notice=Notice.ALL_AGENTS, version=None, by=agent, at=at)
         permissions.turn_on(home, category, by=agent, at=at)
         made = {

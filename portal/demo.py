@@ -54,7 +54,7 @@ from portal.relationships.partnerships import PartnershipEntry
 from portal.relationships.service import RequestEntry
 from portal.relationships.states import PARTNERSHIP
 from portal.relationships.texts import draft_partnership
-from portal.subscriptions import catalog, ordering, reselling, reservation_requests, reservations
+from portal.subscriptions import advancing, catalog, naming, ordering, reselling, reservation_requests, reservations
 from portal.subscriptions import service as subscriptions
 from portal.subscriptions.catalog import OfferEntry
 from portal.subscriptions.models import Offer, Order, RequestKind, Reservation, ReservationScope, Subscription
@@ -269,7 +269,7 @@ def load(password: str) -> bool:
     _reservations(at)
     _permissions(at)
     _resold(at)
-    subscriptions.advance_due(at=at)
+    advancing.advance_due(at=at)
     reservations.expire(at=at)
     db.session.commit()
     return True
@@ -700,7 +700,7 @@ def _subscriptions(at: datetime) -> None:
                 quantity = 1 if sku == "MC-PLAN-U" else dice.randint(3, 60)
                 _subscribed(customer, sku, quantity, by=dice.choice([sales, agent]), at=at - timedelta(days=dice.randint(2, 380), hours=dice.randint(0, 9)))
         desks = _subscribed(home, "NL-STD-M12", 25, by=sales, at=at - timedelta(days=300))
-        subscriptions.rename(desks, "Workshop and offices", version=None, by=sales, at=at - timedelta(days=299))
+        naming.rename(desks, "Workshop and offices", version=None, by=sales, at=at - timedelta(days=299))
         _subscribed(home, "NL-VOICE-M12", 10, by=sales, at=at - timedelta(days=200))
         subscriptions.set_quantity(_by(desks, at - timedelta(days=45)), 28, version=None, by=agent, at=at - timedelta(days=45))
         subscriptions.set_quantity(_by(desks, at - timedelta(days=3)), 24, version=None, by=sales, at=at - timedelta(days=3))
@@ -726,7 +726,7 @@ def _subscribed(customer: Customer, sku: str, quantity: int, *, by: Actor, at: d
 
 def _by(subscription: Subscription, at: datetime) -> Subscription:
     """As it had become by then."""
-    subscriptions.advance([subscription], at=at)
+    advancing.advance([subscription], at=at)
     return subscription
 
 
@@ -765,7 +765,7 @@ def _permissions(at: datetime) -> None:
     with scoped(Scope(partner_id=agent.organization_id)):
         home = db.session.scalars(sa.select(Customer).where(Customer.customer_id == _organization("maison-tellier.example").id)).one()
         storage = db.session.scalars(sa.select(Subscription).where(Subscription.customer_id == home.customer_id, Subscription.name == "Object storage")).one()
-        subscriptions.name_owner(storage, db.session.get_one(User, buyer.user_id), by=sales, at=begun)
+        naming.name_owner(storage, db.session.get_one(User, buyer.user_id), by=sales, at=begun)
         limits = {"monthly_limit": Money(1_200_000, "EUR"), "approval_above": Money(150_000, "EUR")}
         permissions.set_limits(home, category, **limits, notice=Notice.ALL_AGENTS, version=None, by=agent, at=begun)
         permissions.turn_on(home, category, by=agent, at=begun)

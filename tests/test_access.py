@@ -38,7 +38,7 @@ from portal.permissions import service as buying
 from portal.permissions.models import Category, Notice
 from portal.relationships import answers
 from portal.relationships.models import RelationshipRequest
-from portal.subscriptions import catalog_files, ordering, reservation_requests
+from portal.subscriptions import catalog_import, naming, ordering, reservation_requests
 from portal.subscriptions import service as subscriptions
 from portal.subscriptions.models import RequestKind, Reservation, ReservationScope
 from tests.conftest import People
@@ -497,7 +497,7 @@ def _one_of_everything() -> dict[str, Any]:
 
 def _catalog(billing: access.Actor, at: Any) -> dict[str, Any]:
     """An offer with its price, and a file that its billing admin looks through."""
-    upload = catalog_files.save(b"SKU,Currency,Price\nLEDGER,EUR,12.50\nNEW,EUR,1", by=billing, at=at)
+    upload = catalog_import.save(b"SKU,Currency,Price\nLEDGER,EUR,12.50\nNEW,EUR,1", by=billing, at=at)
     return {"offer": subscription_rows.offer("LEDGER", by=billing, at=at).public_id, "upload": upload.public_id}
 
 
@@ -533,7 +533,7 @@ def _buying(sales: access.Actor, at: Any) -> dict[str, Any]:
     subscription_rows.place({plan: 1}, by=sales, at=at)
     buyer = db.session.query(User).filter_by(email_key="buyer@maison-tellier.example").one()
     subscription, customer = subscription_rows.subscription_of(plan), subscription_rows.tellier()
-    subscriptions.name_owner(subscription, buyer, by=sales, at=at)
+    naming.name_owner(subscription, buyer, by=sales, at=at)
     buying.turn_on(customer, Category.RESERVATIONS, by=sales, at=at)
     buying.set_limits(customer, Category.RESERVATIONS, monthly_limit=None, approval_above=Money(0, "EUR"), notice=Notice.NOBODY, version=None, by=sales, at=at)
     wish = buying.Wish(uuid7(), reservable, subscription, 1, ReservationScope.SHARED)

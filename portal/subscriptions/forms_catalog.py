@@ -9,7 +9,7 @@ from portal.core import forms, sheets
 from portal.core.access import Cloud
 from portal.customers.texts import SEGMENT_NAMES
 from portal.subscriptions.catalog import LENGTHS, LONGEST_TRIAL, MOST_PIECES, OfferEntry
-from portal.subscriptions.catalog_files import codes_in
+from portal.subscriptions.catalog_table import codes_in
 from portal.subscriptions.texts_catalog import BILLING_NAMES, CLOUD_NAMES, CYCLE_NAMES, TERM_NAMES
 
 

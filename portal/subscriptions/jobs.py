@@ -6,19 +6,19 @@ from typing import Any
 
 from portal.core import clock, jobs
 from portal.core.db import db
-from portal.subscriptions import reservations, service
+from portal.subscriptions import advancing, reservations
 
 
 @jobs.every(minutes=60)
 def advance_subscriptions() -> None:
     """Renewals, trial ends, expiries and billing periods."""
-    _all_of(service.advance_due)
+    _all_of(advancing.advance_due)
 
 
 @jobs.every(minutes=60)
 def remind_of_subscriptions() -> None:
     """Before they renew, end or expire."""
-    _all_of(service.remind)
+    _all_of(advancing.remind)
 
 
 @jobs.every(minutes=60)

@@ -21,7 +21,7 @@ from portal.core.money import Money, currency_of
 from portal.customers.models import Customer, RelationshipState
 from portal.customers.service import searchable
 from portal.relationships import queries as partnerships
-from portal.subscriptions import catalog, mails_orders, reservation_queries, service, terms, texts_orders
+from portal.subscriptions import advancing, catalog, mails_orders, reservation_queries, service, terms, texts_orders
 from portal.subscriptions.catalog import Standing, Unavailable
 from portal.subscriptions.models import (
     Billing,
@@ -309,7 +309,7 @@ def order(
     if known is not None:
         return known
     check(customer)
-    service.catch_up(customer, at=at)
+    advancing.catch_up(customer, at=at)
     lines = quotes(cart.lines, customer, cloud=cloud, today=at.date())
     if reviewed is not None:
         check_reviewed(lines, reviewed)

@@ -272,6 +272,19 @@ def family(base_id: int) -> list[Subscription]:
     return list(db.session.scalars(members.order_by(S.id).with_for_update().execution_options(populate_existing=True)))
 
 
+def offer_of(subscription: Subscription) -> Offer:
+    return db.session.scalars(sa.select(Offer).where(Offer.id == subscription.offer_id)).one()
+
+
+def base_of(subscription: Subscription) -> Subscription | None:
+    return db.session.scalar(sa.select(Subscription).where(Subscription.id == subscription.base_id)) if subscription.base_id else None
+
+
+def below(subscription: Subscription) -> list[Subscription]:
+    """Its add-ons, to change them."""
+    return list(db.session.scalars(sa.select(Subscription).where(Subscription.base_id == subscription.id).order_by(Subscription.id)))
+
+
 def locked(customer: Customer, public_id: UUID) -> Subscription:
     """One of this customer's, held with its base and add-ons until the change is committed."""
     row = db.session.execute(sa.select(S.id, S.base_id).where(S.public_id == public_id, S.customer_id == customer.customer_id)).one_or_none()

@@ -21,7 +21,7 @@ from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers import queries as customers
 from portal.customers.models import Customer, RelationshipState
 from portal.relationships import queries as partnerships
-from portal.subscriptions import catalog, mails_orders, order_queries, ordering, service, texts_orders
+from portal.subscriptions import advancing, catalog, mails_orders, order_queries, ordering, texts_orders
 from portal.subscriptions.catalog import Standing
 from portal.subscriptions.models import Cart, Offer, Order, OrderLine, OrderState, Subscription
 from portal.subscriptions.ordering import CannotBeOrdered, Quote
@@ -222,7 +222,7 @@ def place(made: Order, customer: Customer, *, reviewed: Sequence[str], by: Actor
     if reason in texts_orders.NOT_TO_BE_PLACED:
         raise CannotBeOrdered(texts_orders.NOT_TO_BE_PLACED[reason])
     ordering.check(customer)
-    service.catch_up(customer, at=at)
+    advancing.catch_up(customer, at=at)
     lines = requested(made, customer, cloud=by.cloud, today=at.date())
     ordering.check_reviewed(lines, reviewed)
     ordering.check_lines(lines)

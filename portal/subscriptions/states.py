@@ -6,6 +6,7 @@ from portal.subscriptions.models import OrderState as O
 from portal.subscriptions.models import ReservationState as R
 from portal.subscriptions.models import SubscriptionState as S
 
+LIVE = (S.ACTIVE, S.SUSPENDED)  # of a subscription that is not over
 ORDER = Machine("order", {("place", O.REQUESTED): O.PLACED, ("decline", O.REQUESTED): O.DECLINED, ("withdraw", O.REQUESTED): O.WITHDRAWN})
 SUBSCRIPTION = Machine(
     "subscription",

@@ -12,7 +12,7 @@ from portal.core.money import Money
 from portal.customers.events import CustomerMoved, CustomerRenamed
 from portal.customers.models import Customer
 from portal.relationships.events import Obstacle, PartnershipEnded, PartnershipStays, RelationshipClearing, RelationshipEnded, RelationshipEnding
-from portal.subscriptions import ordering, queries, reselling, reservations, service
+from portal.subscriptions import naming, ordering, queries, reselling, reservations, service
 from portal.subscriptions.models import (
     Cart,
     Charge,
@@ -99,7 +99,7 @@ def search_by_the_new_name(event: CustomerRenamed) -> None:
     for subscription in db.session.scalars(
         sa.select(Subscription).where(Subscription.partner_id == customer.partner_id, Subscription.customer_id == customer.customer_id)
     ):
-        service.rekey(subscription, customer.name)
+        naming.rekey(subscription, customer.name)
     for reservation in db.session.scalars(
         sa.select(Reservation).where(Reservation.partner_id == customer.partner_id, Reservation.customer_id == customer.customer_id)
     ):

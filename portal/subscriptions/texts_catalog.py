@@ -30,7 +30,7 @@ UNAVAILABLE = {
     Unavailable.ALREADY_THERE: _l("The customer has this offer already, and can have it only once."),
     Unavailable.NO_BASE: _l("This is an add-on. The customer needs an active subscription of its base offer first."),
 }
-# What the columns of an import hold; their names are catalog_files.COLUMNS.
+# What the columns of an import hold; their names are catalog_table.COLUMNS.
 COLUMN_HINTS = {
     "SKU": _l("Which offer the line is about. The other lines of the same offer may leave its columns empty and give a further price."),
     "Publisher": _l("Needed for a new offer."),

@@ -21,6 +21,7 @@ from portal.customers.events import CustomerShown, Panel
 from portal.customers.models import Customer, RelationshipState
 from portal.subscriptions import bulk, queries, reselling, resold, service, texts, texts_catalog
 from portal.subscriptions.forms import OwnerForm
+from portal.subscriptions.states import LIVE
 
 P = Permission
 feature = Feature("subscriptions", __name__)
@@ -91,7 +92,7 @@ def detail(row: Any, owner_form: OwnerForm | None = None) -> dict[str, Any]:
     subscription, customer, at = row.Subscription, row.Customer, clock.now()
     own = subscription.partner_id == g.actor.organization_id
     is_open = own and customer.state is RelationshipState.ACTIVE
-    live = subscription.state in service.LIVE
+    live = subscription.state in LIVE
     people = queries.people(subscription) if is_open else []
     charges = queries.charges(subscription) if own else []
     add_ons = (queries.add_ons(subscription) if own else resold.add_ons(subscription, by=g.actor)) if subscription.base_id is None else []

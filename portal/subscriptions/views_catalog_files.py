@@ -14,9 +14,9 @@ from portal.core.errors import NotFound, Refused
 from portal.core.i18n import show_number
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature, later, scope_of
-from portal.subscriptions import catalog_files
+from portal.subscriptions import catalog_import, catalog_plan, catalog_table
 from portal.subscriptions import catalog_queries as queries
-from portal.subscriptions.catalog_files import Plan, Result
+from portal.subscriptions.catalog_plan import Plan, Result
 from portal.subscriptions.forms_catalog import ImportForm
 from portal.subscriptions.models import CatalogImport
 from portal.subscriptions.texts_catalog import COLUMN_HINTS, RESULT_NAMES, RESULT_TONES
@@ -34,7 +34,7 @@ def export() -> ResponseReturnValue:
     stream = lists.stream_xlsx if request.args.get("format") == "xlsx" else lists.stream_csv
     filters = {name: value for name, value in query.filters.items() if name != "currency"}
     later("catalog.exported", words=query.words, **filters, **queries.counted(statement, values))
-    return stream("catalog", catalog_files.HEADER, statement, scope_of(g.actor), convert=catalog_files.exporting(), values=values)
+    return stream("catalog", catalog_table.HEADER, statement, scope_of(g.actor), convert=catalog_table.exporting(), values=values)
 
 
 @feature.get("/import", permission=P.CATALOG_EDIT)
@@ -47,7 +47,7 @@ def create() -> ResponseReturnValue:
     form = ImportForm()
     if form.validate_on_submit():
         try:
-            upload = catalog_files.save(form.file.data, by=g.actor, at=clock.now())
+            upload = catalog_import.save(form.file.data, by=g.actor, at=clock.now())
         except Refused as refusal:
             form.refuse(Refused(refusal.message, field="file"))
         else:
@@ -61,7 +61,7 @@ def show(import_id: UUID) -> ResponseReturnValue:
     upload = _mine(import_id)
     if upload.imported_at is not None:
         return page("catalog/imported.html", upload=upload, result_names=RESULT_NAMES, result_tones=RESULT_TONES)
-    plan = catalog_files.plan(upload.rows, at=clock.now())
+    plan = catalog_plan.plan(upload.rows, at=clock.now())
     return page(
         "catalog/import_preview.html",
         swaps=("results",),
@@ -77,7 +77,7 @@ def show(import_id: UUID) -> ResponseReturnValue:
 def update(import_id: UUID) -> ResponseReturnValue:
     """Bring the file into the catalog; a second click finds it done."""
     upload = _mine(import_id, lock=True)
-    result = catalog_files.apply(upload, by=g.actor, at=clock.now())
+    result = catalog_import.apply(upload, by=g.actor, at=clock.now())
     flash(_("Imported: %(new)s lines new, %(changed)s changed.", new=result[Result.NEW], changed=result[Result.CHANGED]), "success")
     return see_other(url_for(".show", import_id=import_id))
 

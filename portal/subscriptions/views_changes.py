@@ -17,7 +17,7 @@ from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
 from portal.customers import queries as customers
 from portal.customers.models import RelationshipState
-from portal.subscriptions import queries, service
+from portal.subscriptions import naming, planning, queries, service
 from portal.subscriptions.forms import ContactForm, NicknameForm, OwnerForm, QuantityForm, ResellerForm, ReviewedForm
 from portal.subscriptions.models import Subscription, SubscriptionState
 from portal.subscriptions.texts_catalog import TERM_NAMES
@@ -88,7 +88,7 @@ def update_renewal(customer_id: UUID, subscription_id: UUID) -> ResponseReturnVa
 @feature.get("/suspension", permission=P.SUBSCRIPTION_ORDER)
 def new_suspension(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
     row = _shown(customer_id, subscription_id, SubscriptionState.ACTIVE)
-    return page("subscriptions/suspension.html", **_around(row), expires_on=service.would_lapse_on(row.Subscription, clock.today()))
+    return page("subscriptions/suspension.html", **_around(row), expires_on=planning.would_lapse_on(row.Subscription, clock.today()))
 
 
 @feature.post("/suspension", permission=P.SUBSCRIPTION_ORDER)
@@ -209,7 +209,7 @@ def update_nickname(customer_id: UUID, subscription_id: UUID) -> ResponseReturnV
     if not form.validate_on_submit():
         return invalid("subscriptions/nickname.html", **context)
     try:
-        service.rename(subscription, form.nickname.data or "", version=form.version.data, by=g.actor, at=clock.now())
+        naming.rename(subscription, form.nickname.data or "", version=form.version.data, by=g.actor, at=clock.now())
     except Stale as refusal:
         form.stale(refusal, subscription.version)
         return invalid("subscriptions/nickname.html", **context), 409
@@ -230,7 +230,7 @@ def create_owner(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValu
         return invalid("subscriptions/show.html", **detail(row, form))
     user = accounts.colleague(subscription.customer_id or 0, UUID(form.user.data))
     try:
-        service.name_owner(subscription, user, by=g.actor, at=clock.now())
+        naming.name_owner(subscription, user, by=g.actor, at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("subscriptions/show.html", **detail(row, form))
@@ -242,7 +242,7 @@ def create_owner(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValu
 def delete_owner(customer_id: UUID, subscription_id: UUID, user_id: UUID) -> ResponseReturnValue:
     subscription = _locked(customer_id, subscription_id)
     user = accounts.colleague(subscription.customer_id or 0, user_id)
-    service.take_owner(subscription, user, by=g.actor, at=clock.now())
+    naming.take_owner(subscription, user, by=g.actor, at=clock.now())
     flash(_("%(name)s is no longer an owner of this subscription.", name=user.name), "success")
     return _back(customer_id, subscription_id, "owners")
 
@@ -263,7 +263,7 @@ def update_reseller(customer_id: UUID, subscription_id: UUID) -> ResponseReturnV
     form = context["form"]
     if not form.validate_on_submit():
         return invalid("subscriptions/reseller.html", **context)
-    reseller = service.name_reseller(subscription, form.reseller.data, by=g.actor, at=clock.now())
+    reseller = naming.name_reseller(subscription, form.reseller.data, by=g.actor, at=clock.now())
     if reseller is None:
         flash(_("This subscription names no reseller now."), "success")
     else:
@@ -284,7 +284,7 @@ def update_support_contact(customer_id: UUID, subscription_id: UUID) -> Response
     form = context["form"]
     if not form.validate_on_submit():
         return invalid("subscriptions/support_contact.html", **context)
-    contact = service.name_support_contact(subscription, form.contact.data, by=g.actor, at=clock.now())
+    contact = naming.name_support_contact(subscription, form.contact.data, by=g.actor, at=clock.now())
     flash(_("%(name)s is the support contact of this subscription now.", name=contact.name), "success")
     return _back(customer_id, subscription_id)
 

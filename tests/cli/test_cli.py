@@ -21,8 +21,7 @@ from portal.core.access import Actor, Cloud, PartnerType, Side
 from portal.core.audit import LogEntry
 from portal.core.db import db, writing
 from portal.core.outbox import Mail, MailState
-from portal.subscriptions import reservations
-from portal.subscriptions import service as subscriptions
+from portal.subscriptions import advancing, reservations
 from tests.support import databases
 from tests.support.page import Visitor
 from tests.support.smtp import Server
@@ -244,7 +243,7 @@ def test_the_demo_world_is_loaded_once(portal, served):
     assert portal("demo") == (0, "The demo world is loaded.\n", "")
     with served().app_context():
         before = rows()
-        assert (subscriptions.advance_due(at=clock.now()), reservations.expire(at=clock.now())) == (0, 0), "nothing in it is overdue"
+        assert (advancing.advance_due(at=clock.now()), reservations.expire(at=clock.now())) == (0, 0), "nothing in it is overdue"
         assert told_by_kind() <= offered_by_kind()
 
     assert portal("demo") == (0, "The demo world was loaded before.\n", "")

@@ -13,6 +13,7 @@ from portal.core.scope import EVERYTHING, scoped
 from portal.customers.models import RelationshipState
 from portal.permissions import queries, service
 from portal.permissions.models import PurchaseState
+from portal.subscriptions import naming
 from portal.subscriptions import service as subscriptions
 from portal.subscriptions.models import Order, Reservation
 from tests.permissions import world
@@ -247,7 +248,7 @@ def test_when_the_buyer_no_longer_owns_the_subscription_it_cannot_be_approved(pe
     (key,) = world.live()
     world.own(key, "admin@maison-tellier.example")
     buyer = world.user(BUYER)
-    change(key, lambda row, **options: subscriptions.take_owner(row, buyer, **options))
+    change(key, lambda row, **options: naming.take_owner(row, buyer, **options))
 
     page = approve(people(AGENT), waiting, 409)
 

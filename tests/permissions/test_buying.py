@@ -16,6 +16,7 @@ from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.permissions import queries, service
 from portal.permissions.models import Category, Notice, Purchase, PurchaseState
 from portal.permissions.service import NotPermitted, Wish
+from portal.subscriptions import naming
 from portal.subscriptions import service as subscriptions
 from portal.subscriptions.models import Offer, Order, Reservation, ReservationScope, Subscription
 from tests.subscriptions import rows
@@ -38,7 +39,7 @@ def prepared(app):
         rows.offer("RES", by=by, at=AT, price=100_000, instance_type="D4", region="France Central", category="Reservations")
         rows.place({usage: 1}, by=by, at=AT)
         owner = db.session.scalars(sa.select(User).where(User.id == buyer.user_id)).unique().one()
-        subscriptions.name_owner(rows.subscription_of(usage), owner, by=by, at=AT)
+        naming.name_owner(rows.subscription_of(usage), owner, by=by, at=AT)
         service.turn_on(rows.tellier(), C, by=by, at=AT)
         db.session.commit()
     return by
@@ -275,6 +276,6 @@ def test_nothing_is_left_of_a_subscriptions_owner_who_was_taken_away(shop):
     buyer = make.actor(BUYER)
     owner = db.session.scalars(sa.select(User).where(User.id == buyer.user_id)).unique().one()
 
-    subscriptions.take_owner(subscription, owner, by=shop, at=AT)
+    naming.take_owner(subscription, owner, by=shop, at=AT)
 
     assert not service.checklist(rows.tellier()).owner

@@ -15,7 +15,7 @@ from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.permissions import service, shop
 from portal.permissions.models import Category, Notice, Purchase, PurchaseState
-from portal.subscriptions import catalog
+from portal.subscriptions import catalog, naming
 from portal.subscriptions import service as subscriptions
 from portal.subscriptions.models import Offer, Order, Reservation, Subscription
 from tests.subscriptions import reserved, rows
@@ -49,7 +49,7 @@ def open_counter(by=SALES, owner=BUYER, name="Cloud plan", on=True):
         usage = rows.offer(f"USAGE-{name}", by=who, at=at, billing="usage", term_months=1, name=name)
         rows.place({usage: 1}, by=who, at=at)
         person = db.session.scalars(sa.select(User).where(User.email_key == owner)).unique().one()
-        subscriptions.name_owner(rows.subscription_of(usage), person, by=who, at=at)
+        naming.name_owner(rows.subscription_of(usage), person, by=who, at=at)
         if on:
             service.turn_on(rows.tellier(), C, by=who, at=at)
         return rows.subscription_of(usage).public_id
@@ -249,7 +249,7 @@ def _suspended(there):
 
 def _no_owner(there):
     do(
-        lambda who, at: subscriptions.take_owner(
+        lambda who, at: naming.take_owner(
             the_subscription(there), db.session.scalars(sa.select(User).where(User.email_key == BUYER)).unique().one(), by=who, at=at
         )
     )

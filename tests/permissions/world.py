@@ -15,7 +15,7 @@ from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.permissions import service
 from portal.permissions.models import BuyingPermission, Category, Notice, Purchase
 from portal.permissions.service import Wish
-from portal.subscriptions import service as subscriptions
+from portal.subscriptions import naming
 from portal.subscriptions.models import Offer, ReservationScope, Subscription
 from tests.subscriptions import rows
 from tests.subscriptions.world import change, sold
@@ -33,7 +33,7 @@ def usage(**details: Any) -> str:
 
 def own(subscription_id: str, who: str = BUYER) -> None:
     person = user(who)
-    change(subscription_id, lambda row, **options: subscriptions.name_owner(row, person, **options))
+    change(subscription_id, lambda row, **options: naming.name_owner(row, person, **options))
 
 
 def user(email: str) -> User:

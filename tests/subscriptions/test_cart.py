@@ -12,7 +12,7 @@ from portal.core.db import db, uuid7, writing
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import catalog, ordering, service
+from portal.subscriptions import advancing, catalog, ordering
 from portal.subscriptions.models import Cart, Charge, Offer, Order, OrderLine, Subscription
 from tests.subscriptions import rows, world
 from tests.subscriptions.test_lifecycle import seller  # noqa: F401  (a fixture)
@@ -324,7 +324,7 @@ def test_what_the_panel_says_is_what_is_charged(seller, term, cycle, days, along
     base = rows.offer("BASE", by=seller, at=began, price=3100, term_months=term)
     extra = rows.offer("EXTRA", by=seller, at=began, price=1700, add_on_of="BASE", cycle=cycle, term_months=12)
     rows.place({base: 1}, by=seller, at=began)
-    service.advance_due(at=at)
+    advancing.advance_due(at=at)
     wanted = {str(extra.public_id): 4, **({str(base.public_id): 2} if along else {})}
     quoted = ordering.quotes(wanted, rows.tellier(), cloud=Cloud.PUBLIC, today=at.date())
 

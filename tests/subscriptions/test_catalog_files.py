@@ -16,14 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
-from portal.core import clock, sheets
+from portal.core import clock, sheets, words
 from portal.core.db import db, find, writing
 from portal.core.errors import Refused
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
 from portal.core.words import formula_safe
-from portal.subscriptions import catalog, catalog_files
-from portal.subscriptions.catalog_files import Result
+from portal.subscriptions import catalog, catalog_import, catalog_plan, catalog_table
+from portal.subscriptions.catalog_plan import Result
 from portal.subscriptions.models import CatalogImport, Offer, OfferPrice
 from tests.conftest import People
 from tests.subscriptions.test_catalog import BILLING, RIVAL, SALES, add, names, prices, stored
@@ -31,7 +31,7 @@ from tests.support import databases, make
 from tests.support.page import Page
 from tests.test_surface import Counted
 
-FULL = ",".join(catalog_files.HEADER)
+FULL = ",".join(catalog_table.HEADER)
 NEW = "SKU,Publisher,Name,Category,Billing,Billing cycle,Term in months,Currency,Price"
 
 
@@ -98,7 +98,7 @@ def test_the_export_has_a_line_for_each_offer_and_price_and_withdrawn_ones_too(p
 
     lines = rows_of(billing.client.get("/catalog/export"))
 
-    assert lines[0] == list(catalog_files.HEADER)
+    assert lines[0] == list(catalog_table.HEADER)
     today = clock.today().isoformat()
     described = ["A", "Nordlicht", "Été; bien sûr", "", "Productivity", "", "licence", "monthly", "12", "1", "5", "no", "0", "", "", "", "", "", ""]
     assert lines[1] == [*described, "CHF", "13.00", "9.50", today]
@@ -133,7 +133,7 @@ def test_a_workbook_holds_numbers_and_days_as_such(people):
 
     sheet = CalamineWorkbook.from_filelike(io.BytesIO(exported(people(BILLING), "?format=xlsx"))).get_sheet_by_index(0).to_python()
 
-    assert tuple(sheet[0]) == catalog_files.HEADER
+    assert tuple(sheet[0]) == catalog_table.HEADER
     assert (sheet[1][0], sheet[1][8], sheet[1][20], sheet[1][22]) == ("007", 12.0, 12.0, clock.today())
 
 
@@ -216,7 +216,7 @@ def test_two_clicks_at_once_import_once(app):
     by, at = make.actor(BILLING), clock.now()
     db.session.rollback()
     with writing(), scoped(Scope(partner_id=by.organization_id)):
-        key = catalog_files.save(f"{NEW}\nB,Calanque,Shield,Security,licence,annual,36,EUR,30\n".encode(), by=by, at=at).public_id
+        key = catalog_import.save(f"{NEW}\nB,Calanque,Shield,Security,licence,annual,36,EUR,30\n".encode(), by=by, at=at).public_id
         db.session.commit()
     db.session.rollback()
     barrier, done = threading.Barrier(4), []
@@ -224,7 +224,7 @@ def test_two_clicks_at_once_import_once(app):
     def click():
         with app.app_context(), writing(), scoped(Scope(partner_id=by.organization_id)):
             barrier.wait()
-            done.append(catalog_files.apply(find(CatalogImport, key, lock=True), by=by, at=at)["new"])
+            done.append(catalog_import.apply(find(CatalogImport, key, lock=True), by=by, at=at)["new"])
             db.session.commit()
             db.session.remove()
 
@@ -535,7 +535,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Co"
 @st.composite
 def offers(draw):
     """A catalog of a few offers, the strangest that the editor would take."""
-    cleaned = TEXT.map(lambda text: catalog_files.words.clean(text))
+    cleaned = TEXT.map(lambda text: words.clean(text))
     needed = cleaned.filter(bool)
     made = []
     names_of = draw(st.lists(needed, min_size=1, max_size=4, unique=True))
@@ -598,7 +598,7 @@ def test_what_was_exported_goes_back_in_unchanged(app, made, kind):
         db.session.commit()
     content = exported(People(app)(BILLING), "?format=xlsx" if kind == "xlsx" else "")
     with scoped(Scope(partner_id=who.organization_id)):
-        plan = catalog_files.plan(sheets.rows(content), at=clock.now())
+        plan = catalog_plan.plan(sheets.rows(content), at=clock.now())
         assert {line.result for line in plan.lines} == {Result.SAME}, [line for line in plan.lines if line.result is not Result.SAME]
         assert len({line.sku for line in plan.lines}) == len(made)
         db.session.rollback()
@@ -643,9 +643,9 @@ def test_five_thousand_lines_are_quick(people):
     db.session.rollback()
     with writing(), scoped(Scope(partner_id=who.organization_id)):
         begun = time.process_time()
-        made = catalog_files.save("\n".join([NEW, *lines]).encode(), by=who, at=at)
-        assert catalog_files.plan(made.rows, at=at).counts[Result.NEW] == 5000
-        catalog_files.apply(made, by=who, at=at)
+        made = catalog_import.save("\n".join([NEW, *lines]).encode(), by=who, at=at)
+        assert catalog_plan.plan(made.rows, at=at).counts[Result.NEW] == 5000
+        catalog_import.apply(made, by=who, at=at)
         db.session.commit()
         spent = time.process_time() - begun
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from portal.core import clock
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, Scope, scoped
-from portal.subscriptions import ordering, service, subscribers
+from portal.subscriptions import advancing, ordering, service, subscribers
 from portal.subscriptions.models import Cart, Charge, ChargeKind, Reservation, ReservationState, SubscriptionState
 from tests.subscriptions import rows
 from tests.subscriptions.world import ADMIN, SALES, change, row, sold, tellier
@@ -121,7 +121,7 @@ def test_suspended_ones_are_in_nobodys_way_and_expire_in_their_time(people):
 
     db.session.rollback()
     with writing():
-        service.advance_due(at=clock.now() + timedelta(days=90))
+        advancing.advance_due(at=clock.now() + timedelta(days=90))
         db.session.commit()
     assert row(public_id).state is S.EXPIRED
 

@@ -6,7 +6,7 @@ import pytest
 
 from portal.core import clock, jobs
 from portal.core.db import db
-from portal.subscriptions import service
+from portal.subscriptions import advancing, service
 from portal.subscriptions.models import SubscriptionState
 from tests.subscriptions.test_cart import offers, order, put
 from tests.subscriptions.world import ADMIN, SALES, change, row, sold, update
@@ -43,14 +43,14 @@ def test_one_that_cannot_go_on_holds_up_no_other(app, monkeypatch, caplog, at_on
     """Also when a batch is no longer than what fails."""
     monkeypatch.setattr(jobs, "AT_ONCE", at_once)
     broken, whole = sold("Broken", "Whole", term_months=1)
-    broken_id, renew = row(broken).id, service._renew
+    broken_id, renew = row(broken).id, advancing._renew
 
     def fail(subscription, **options):
         if subscription.id == broken_id:
             raise RuntimeError("no way")
         renew(subscription, **options)
 
-    monkeypatch.setattr(service, "_renew", fail)
+    monkeypatch.setattr(advancing, "_renew", fail)
     after(40, "advance_subscriptions")
     assert row(whole).starts_on > row(broken).starts_on
     assert "failed and is left as it was" in caplog.text
@@ -67,7 +67,7 @@ def test_one_that_cannot_go_on_is_no_obstacle_to_an_order(people, monkeypatch):
     def fail(*_given, **_options):
         raise RuntimeError("no way")
 
-    monkeypatch.setattr(service, "_renew", fail)
+    monkeypatch.setattr(advancing, "_renew", fail)
     with clock.shifted(timedelta(days=40)):
         sales = people(SALES)
         put(sales, offers("Suite"), 1)

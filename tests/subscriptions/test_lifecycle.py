@@ -13,9 +13,9 @@ from portal.core.db import attempt, db, writing
 from portal.core.errors import Refused
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, Scope, scoped
-from portal.subscriptions import catalog, service, terms
+from portal.subscriptions import advancing, catalog, planning, service, terms
 from portal.subscriptions.models import Billing, Charge, ChargeKind, Offer, Subscription, SubscriptionState
-from portal.subscriptions.states import SUBSCRIPTION
+from portal.subscriptions.states import LIVE, SUBSCRIPTION
 from tests.subscriptions import rows
 from tests.support import databases, make
 
@@ -45,7 +45,7 @@ def test_a_monthly_subscription_begun_on_the_31st_is_billed_at_each_months_end(s
     item = rows.offer("M", by=seller, at=JANUARY_31, term_months=1)
     rows.place({item: 2}, by=seller, at=JANUARY_31)
 
-    service.advance_due(at=JANUARY_31 + timedelta(days=100))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=100))
 
     subscription = rows.subscription_of(item)
     assert [start for _kind, _amount, start, _end in charges(subscription)] == [date(2027, 1, 31), date(2027, 2, 28), date(2027, 3, 31), date(2027, 4, 30)]
@@ -59,7 +59,7 @@ def test_a_leap_day_comes_back(seller):
     item = rows.offer("A", by=seller, at=at, cycle="annual")
     rows.place({item: 1}, by=seller, at=at)
 
-    service.advance_due(at=datetime(2032, 3, 1, tzinfo=UTC))
+    advancing.advance_due(at=datetime(2032, 3, 1, tzinfo=UTC))
 
     assert rows.subscription_of(item).starts_on == date(2032, 2, 29)
 
@@ -75,7 +75,7 @@ def test_more_licences_are_charged_by_day_and_fewer_come_at_renewal(seller):
     assert charged == Money(2 * 2800 * 21 // 28, "EUR")
     service.set_quantity(subscription, 1, version=None, by=seller, at=JANUARY_31 + timedelta(days=8))
     assert (subscription.quantity, subscription.next_quantity) == (3, 1)
-    service.advance_due(at=JANUARY_31 + timedelta(days=28))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=28))
     assert (subscription.quantity, subscription.next_quantity) == (1, None)
     assert charges(subscription)[-1][:2] == ("period", 2800)
 
@@ -113,9 +113,9 @@ def test_cancelling_after_the_window_stops_at_renewal(seller, cycle, window):
     assert not service.cancel(subscription, by=seller, at=JANUARY_31 + window + timedelta(seconds=1))
 
     assert (subscription.state, subscription.cancels, subscription.auto_renew) == (S.ACTIVE, True, False)
-    service.advance_due(at=JANUARY_31 + timedelta(days=364))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=364))
     assert subscription.state is S.ACTIVE
-    service.advance_due(at=JANUARY_31 + timedelta(days=365))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=365))
     assert subscription.state is S.CANCELLED
 
 
@@ -126,7 +126,7 @@ def test_a_cancellation_at_renewal_can_be_taken_back(seller):
     service.cancel(subscription, by=seller, at=JANUARY_31 + timedelta(days=3))
 
     service.set_renewal(subscription, auto_renew=True, by=seller, at=JANUARY_31 + timedelta(days=4))
-    service.advance_due(at=JANUARY_31 + timedelta(days=365))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=365))
 
     assert (subscription.state, subscription.cancels) == (S.ACTIVE, False)
 
@@ -139,10 +139,10 @@ def test_a_suspended_one_expires_after_90_days_with_its_add_ons(seller):
     service.suspend(subscription, by=seller, at=JANUARY_31 + timedelta(days=10))
 
     assert (subscription.state, add_on.state) == (S.SUSPENDED, S.SUSPENDED)
-    assert service.lapses_on(subscription) == date(2027, 5, 11)
-    service.advance_due(at=datetime(2027, 5, 10, tzinfo=UTC))
+    assert planning.lapses_on(subscription) == date(2027, 5, 11)
+    advancing.advance_due(at=datetime(2027, 5, 10, tzinfo=UTC))
     assert subscription.state is S.SUSPENDED
-    service.advance_due(at=datetime(2027, 5, 11, tzinfo=UTC))
+    advancing.advance_due(at=datetime(2027, 5, 11, tzinfo=UTC))
     assert (subscription.state, add_on.state) == (S.EXPIRED, S.EXPIRED)
 
 
@@ -153,7 +153,7 @@ def test_reactivating_brings_back_what_was_suspended_along_and_charges_from_that
     service.suspend(subscription, by=seller, at=JANUARY_31 + timedelta(days=1))
     before = len(charges(subscription))
 
-    service.advance_due(at=JANUARY_31 + timedelta(days=40))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=40))
     assert len(charges(subscription)) == before
     service.reactivate(subscription, by=seller, at=JANUARY_31 + timedelta(days=45))
 
@@ -191,7 +191,7 @@ def test_a_trial_becomes_paid_by_itself_unless_renewal_is_off(seller):
     service.set_renewal(rows.subscription_of(leaving), auto_renew=False, by=seller, at=JANUARY_31)
     assert placed.total == Money(0, "EUR")
 
-    service.advance_due(at=JANUARY_31 + timedelta(days=30))
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=30))
 
     first, second = rows.subscription_of(paying), rows.subscription_of(leaving)
     assert (first.state, first.trial_ends_on, first.anchor_on) == (S.ACTIVE, None, date(2027, 3, 2))
@@ -217,7 +217,7 @@ def test_a_renewal_takes_the_price_of_its_day(seller):
     rows.place({item: 1}, by=seller, at=JANUARY_31)
     catalog.set_price(item, Money(1500, "EUR"), cost=None, from_on=date(2027, 3, 1), by=seller, at=JANUARY_31)
 
-    service.advance_due(at=datetime(2027, 4, 1, tzinfo=UTC))
+    advancing.advance_due(at=datetime(2027, 4, 1, tzinfo=UTC))
 
     assert [amount for _kind, amount, _start, _end in charges(rows.subscription_of(item))] == [1200, 1200, 1500]
 
@@ -282,25 +282,25 @@ class Shop:
 
     def wait(self, which: int, number: int) -> None:
         self.at += timedelta(days=which * number, hours=number)
-        service.advance_due(at=self.at)
+        advancing.advance_due(at=self.at)
 
     def check(self) -> None:
         with scoped(EVERYTHING):
             found = {row.id: row for row in db.session.scalars(sa.select(Subscription))}
             charged = db.session.scalars(sa.select(Charge).order_by(Charge.id)).all()
         for row in found.values():
-            live = row.state in service.LIVE
+            live = row.state in LIVE
             assert not live or row.due_on > self.at.date(), "what was due has been done"
             assert row.starts_on < row.ends_on
             assert not live or row.ends_on > self.at.date()
-            assert not live or row.turns_on == (service.lapses_on(row) or row.ends_on)
+            assert not live or row.turns_on == (planning.lapses_on(row) or row.ends_on)
             assert row.remind_on is None or (live and row.remind_on < row.turns_on)
             assert (row.suspended_on is None) <= (row.state is not S.SUSPENDED)
             assert row.next_quantity is None or row.next_quantity < row.quantity
             assert not row.cancels or not row.auto_renew
             base = found.get(row.base_id or 0)
             if base is not None:
-                assert not (live and base.state not in service.LIVE), "an add-on ends with its base"
+                assert not (live and base.state not in LIVE), "an add-on ends with its base"
                 assert not (row.state is S.ACTIVE and base.state is S.SUSPENDED), "and is suspended with it"
                 assert not live or row.ends_on <= base.ends_on
             own = [charge for charge in charged if charge.subscription_id == row.id]
