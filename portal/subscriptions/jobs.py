@@ -6,7 +6,7 @@ from typing import Any
 
 from portal.core import clock, jobs
 from portal.core.db import db
-from portal.subscriptions import advancing, reservations
+from portal.subscriptions import advancing, reservation_reminders, reservations
 
 
 @jobs.every(minutes=60)
@@ -24,7 +24,7 @@ def remind_of_subscriptions() -> None:
 @jobs.every(minutes=60)
 def remind_of_reservations() -> None:
     """30 and 7 days before their term is over."""
-    _all_of(reservations.remind)
+    _all_of(reservation_reminders.remind)
 
 
 @jobs.every(minutes=60)

@@ -1,6 +1,5 @@
 """Reservations after they are bought: the partner cancels, exchanges, renews and re-scopes them, time ends them (R73, R74)."""
 
-import functools
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -14,8 +13,8 @@ from portal.core.db import db, uuid7
 from portal.core.errors import Refused, Stale
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
-from portal.customers.models import Customer, RelationshipState
-from portal.subscriptions import mails_reservations, ordering, reservation_requests, terms, texts_orders
+from portal.customers.models import Customer
+from portal.subscriptions import ordering, reservation_requests, terms, texts_orders
 from portal.subscriptions.models import (
     Billing,
     Charge,
@@ -35,7 +34,6 @@ from portal.subscriptions.texts_catalog import UNAVAILABLE
 
 FULL_WITHIN = timedelta(days=5)
 KEPT = Decimal("0.88")  # of the days left, later: twelve per cent are the publisher's
-REMINDERS = (30, 7)  # days before
 
 
 @dataclass(frozen=True)
@@ -216,23 +214,6 @@ def expire(*, at: datetime) -> int:
 def _expire_one(reservation: Reservation, *, at: datetime) -> None:
     _move(reservation, "expire", by=PORTAL, at=at)
     reservation_requests.settle(reservation, by=PORTAL, at=at)
-
-
-def remind(*, at: datetime) -> int:
-    """30 and 7 days before the end, each once; none of what is renewed, nor where the relationship is not active. Returns how many were told of."""
-    R, sent = Reservation, 0
-    served = sa.exists().where(Customer.partner_id == R.partner_id, Customer.customer_id == R.customer_id, Customer.state == RelationshipState.ACTIVE)
-    ends = sa.select(R).where(R.state == ReservationState.ACTIVE, R.renewed.is_(False), R.ends_on > at.date(), served)
-    with scoped(EVERYTHING):
-        for days in sorted(REMINDERS):
-            due = ends.where(R.ends_on <= at.date() + timedelta(days=days), sa.or_(R.reminded_days.is_(None), R.reminded_days > days))
-            sent += len(jobs.each(due.order_by(R.id), functools.partial(_tell_of_end, days=days, at=at)))
-    return sent
-
-
-def _tell_of_end(reservation: Reservation, *, days: int, at: datetime) -> None:
-    reservation.reminded_days = days
-    mails_reservations.ending(reservation, at=at)
 
 
 def _check_active(reservation: Reservation) -> None:

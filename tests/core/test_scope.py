@@ -249,7 +249,7 @@ def test_the_opt_outs_are_known():
     assert set(found) <= {
         "accounts/service.py", "cli.py", "customers/service.py", "demo.py", "leads/figures.py", "leads/referrals.py", "leads/service.py", "leads/sharing.py", "onboarding/service.py", "relationships/delegation.py", "relationships/queries.py",
         "relationships/answers.py", "relationships/partnerships.py", "relationships/ending.py", "relationships/registration.py", "relationships/service.py",
-        "subscriptions/reselling.py", "subscriptions/reservations.py", "subscriptions/resold.py", "subscriptions/advancing.py", "directory/profiles.py", "directory/service.py",
+        "subscriptions/reselling.py", "subscriptions/reservation_reminders.py", "subscriptions/reservations.py", "subscriptions/resold.py", "subscriptions/advancing.py", "directory/profiles.py", "directory/service.py",
     }, found  # fmt: skip
 
 
