@@ -135,7 +135,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
 def _login(app: Flask) -> None:
     from portal.accounts import queries, views
 
-    manager = LoginManager(app)
+    manager = LoginManager(app, add_context_processor=False)  # a page asks for nobody: an error page must do without the database
     manager.session_protection = None  # sessions are rows of ours; an address may change on the road
     manager.user_loader(queries.actor_of_session)
     app.extensions["sign_in_first"] = views.sign_in_first

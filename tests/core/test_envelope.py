@@ -162,3 +162,23 @@ def test_bytes_that_are_no_text_are_refused_or_ignored(app, people):
         response = visitor.client.post("/users", data=data, content_type=kind, headers={"X-CSRF-Token": visitor.csrf_token()})
         assert response.status_code in (400, 422), (kind, response.status_code)
     assert isinstance(visitor, Visitor)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("htmx", [False, True], ids=["page", "fragment"])
+def test_a_database_that_is_away_is_said_in_words(app, people, monkeypatch, method, htmx):
+    """Nobody can even be recognised then: the page that says so asks the database for nothing."""
+
+    def gone(*arguments, **options):
+        raise sa.exc.OperationalError("SELECT", {}, Exception("connection is bad"))
+
+    visitor = people(ADMIN)
+    token = visitor.csrf_token()
+    monkeypatch.setattr(app.login_manager, "_user_callback", gone)
+    headers = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Target": "div#form"} if htmx else {}
+
+    response = visitor.client.open("/account", method=method, data={"csrf_token": token} if method == "POST" else None, headers=headers)
+
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "5"
+    assert "The database does not answer" in response.get_data(as_text=True)
