@@ -255,8 +255,8 @@ def selling(admin: Visitor) -> None:
         buying.bought(quantity)
     declined = buying.bought(3)
     admin.post(f"/purchases/{declined}/declining", {"reason": "Trop de vergers."})
-    for number, row in enumerate(admin.get(f"{tellier}/cart").soup.select("#shop tbody form")):
-        admin.post(str(row["action"]), {"quantity": "0" if number > 3 else "2", "was": "0"})
+    for row in admin.get(f"{tellier}/cart").soup.select("#shop tbody form")[:4]:
+        admin.post(str(row["action"]), {"quantity": "2", "was": "0"})
     account = {
         "street": "3 rue Basse",
         "postal_code": "49000",
