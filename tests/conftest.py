@@ -65,14 +65,14 @@ class People:
 
     def __call__(self, email: str) -> Visitor:
         """This person, signed in."""
-        from portal.accounts import queries, service
+        from portal.accounts import queries, signing_in
         from portal.core import clock
 
         visitor = Visitor(self.app)
         with self.app.app_context(), writing():
             user = queries.user_by_email(email)
             assert user is not None, email
-            token = service.open_session(user, at=clock.now(), device="Test browser", address="127.0.0.1")
+            token = signing_in.open_session(user, at=clock.now(), device="Test browser", address="127.0.0.1")
             user_id = user.id
             db.session.commit()
         with visitor.client.session_transaction() as session:

@@ -1,30 +1,25 @@
-"""Changes to organizations, users, roles and sessions: one function per thing a person can do."""
+"""Changes to organizations, their people and their roles: one function per thing a person can do."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from portal.accounts import mails, passwords, queries
-from portal.accounts.models import Organization, ResetWish, User, UserRole, UserSession, UserState
-from portal.core import audit, jobs, outbox, tokens
-from portal.core.access import CUSTOMER_ROLES, PARTNER_ROLES, PORTAL, Actor, Cloud, PartnerType, Role, Side, grantable_roles
+from portal.accounts import authority, mails, passwords, queries, signing_in
+from portal.accounts.models import Organization, User, UserRole, UserState
+from portal.core import audit, outbox, tokens
+from portal.core.access import Actor, Cloud, PartnerType, Role, Side
 from portal.core.db import db
-from portal.core.errors import Forbidden, NotFound, Refused, Stale
+from portal.core.errors import Refused, Stale
 from portal.core.events import emit
 from portal.core.outbox import Mail, MailState
 from portal.core.places import market
 from portal.core.words import is_free_mail, normalise
 
 INVITATION = timedelta(days=14)
-RESET = timedelta(hours=1)
 CODE = timedelta(minutes=20)
-DELEGABLE_ROLES = tuple(role for role in CUSTOMER_ROLES if role is not Role.CUSTOMER_ADMIN)  # what a partner may grant at a customer (R30)
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ def change_organization(organization: Organization, entry: CompanyEntry, *, vers
         setattr(organization, key, value)
     db.session.flush()
     seen_by = (organization.id, organization.added_by_id)
-    audit.record("organization.updated", by=by, at=at, customer=_as_customer(organization), seen_by=seen_by, before=before, after=after)
+    audit.record("organization.updated", by=by, at=at, customer=authority.as_customer(organization), seen_by=seen_by, before=before, after=after)
     emit(OrganizationChanged(organization, at))
 
 
@@ -136,7 +131,7 @@ def invite_user(organization: Organization, entry: Colleague, *, by: Actor, at: 
 
     The answer is the same whether the address has an account elsewhere or not (S12); whoever activates proves the mailbox.
     """
-    _check_grant(by, frozenset(map(Role, entry.roles)), organization)
+    authority.check_grant(by, frozenset(map(Role, entry.roles)), organization)
     key = entry.email.casefold()
     known = db.session.scalar(sa.select(User).where(User.organization_id == organization.id, User.email_key == key))
     if known is not None:
@@ -155,7 +150,7 @@ def invite_user(organization: Organization, entry: Colleague, *, by: Actor, at: 
     )
     db.session.add(user)
     db.session.flush()
-    _record("user.invited", user, by=by, at=at, email=user.email, roles=sorted(entry.roles))
+    authority.record("user.invited", user, by=by, at=at, email=user.email, roles=sorted(entry.roles))
     if mailed:
         mails.invitation(user, by=by, at=at, about=about)
     return user
@@ -163,11 +158,11 @@ def invite_user(organization: Organization, entry: Colleague, *, by: Actor, at: 
 
 def invite_again(user: User, *, by: Actor, at: datetime, about: str = "colleague") -> None:
     """A new link; the old one stops."""
-    _protect_admins(user, by)
+    authority.protect_admins(user, by)
     if user.state is not UserState.INVITED or user.activation_link is None:
         raise Refused(_("%(name)s already has an account.", name=user.name))
     tokens.renew(user.activation_link, at=at, lifetime=INVITATION)
-    _record("user.invited_again", user, by=by, at=at, email=user.email)
+    authority.record("user.invited_again", user, by=by, at=at, email=user.email)
     mails.invitation(user, by=by, at=at, about=about)
 
 
@@ -175,19 +170,19 @@ def change_roles(user: User, roles: frozenset[Role], *, version: int | None, by:
     """Grant and take roles (R3), keeping a last admin (R1)."""
     if by.user_id == user.id:
         raise Refused(_("Nobody changes their own roles. Ask another admin of your organization."))
-    _protect_admins(user, by)
+    authority.protect_admins(user, by)
     if version is not None and user.version != version:
         raise Stale(_("Somebody else changed this person's roles while you had them open. Look at what they are now, then save again."))
     if not roles:
         raise Refused(_("Choose at least one role. To take away all access, deactivate the account instead."), field="roles")
-    _check_grant(by, roles ^ user.roles, user.organization)
-    _keep_last_admin(user, roles)
+    authority.check_grant(by, roles ^ user.roles, user.organization)
+    authority.keep_last_admin(user, roles)
     before = sorted(user.roles)
     if before == sorted(roles):
         return
     user.role_rows = [row for row in user.role_rows if row.role in roles] + [UserRole(role=role) for role in sorted(roles - user.roles)]
     user.state_at = at
-    _record("user.roles_changed", user, by=by, at=at, before={"person": user.email, "roles": before}, person=user.email, roles=sorted(roles))
+    authority.record("user.roles_changed", user, by=by, at=at, before={"person": user.email, "roles": before}, person=user.email, roles=sorted(roles))
     if user.state is UserState.ACTIVE:
         mails.roles_changed(user, by=by, at=at)
 
@@ -196,28 +191,34 @@ def deactivate(user: User, *, by: Actor, at: datetime) -> None:
     """End a person's access at once (S3)."""
     if by.user_id == user.id:
         raise Refused(_("You cannot deactivate your own account. Ask another admin of your organization."))
-    _protect_admins(user, by)
-    _keep_last_admin(user, frozenset())
+    authority.protect_admins(user, by)
+    authority.keep_last_admin(user, frozenset())
     if user.state is UserState.INVITED:
         if user.activation_link is not None:
             user.activation_link.revoked_at = at
-        _record("user.deactivated", user, by=by, at=at, person=user.email)
+        authority.record("user.deactivated", user, by=by, at=at, person=user.email)
         db.session.delete(user)
         return
     if user.state is not UserState.ACTIVE:
         raise Refused(_("%(name)s is already deactivated.", name=user.name))
     user.state, user.state_at = UserState.DEACTIVATED, at
-    end_sessions(user.id, at=at)
+    signing_in.end_sessions(user.id, at=at)
     _cancel_links(user, at)
-    _record("user.deactivated", user, by=by, at=at, person=user.email)
+    authority.record("user.deactivated", user, by=by, at=at, person=user.email)
 
 
 def reactivate(user: User, *, by: Actor, at: datetime) -> None:
-    _protect_admins(user, by)
+    authority.protect_admins(user, by)
     if user.state is not UserState.DEACTIVATED:
         raise Refused(_("%(name)s is not deactivated.", name=user.name))
     user.state, user.state_at = UserState.ACTIVE, at
-    _record("user.reactivated", user, by=by, at=at, person=user.email)
+    authority.record("user.reactivated", user, by=by, at=at, person=user.email)
+
+
+def _cancel_links(user: User, at: datetime) -> None:
+    for link in (user.reset_link, user.code_link, user.activation_link):
+        if link is not None and link.used_at is None:
+            link.revoked_at = at
 
 
 # --- activation
@@ -258,9 +259,9 @@ def become_active(user: User, *, at: datetime) -> None:
     organization = user.organization
     audit.record(
         "user.activated",
-        by=_as_actor(user),
+        by=authority.as_actor(user),
         at=at,
-        customer=_as_customer(organization),
+        customer=authority.as_customer(organization),
         seen_by=(organization.id, organization.added_by_id),
         after={"person": user.email},
     )
@@ -281,151 +282,16 @@ def prove_domain(user: User, *, at: datetime) -> None:
     db.session.flush()
     audit.record(
         "organization.domain_proven",
-        by=_as_actor(user),
+        by=authority.as_actor(user),
         at=at,
-        customer=_as_customer(organization),
+        customer=authority.as_customer(organization),
         seen_by=(organization.id, organization.added_by_id),
         after={"domain": domain},
     )
     emit(DomainProven(organization, at))
 
 
-# --- signing in
-
-
-def sign_in(email: str, password: str, *, at: datetime) -> User | None:
-    """The person, when address and password fit and the account is open; the same work and answer otherwise (S12)."""
-    user = queries.user_by_email(email)
-    fits = passwords.matches(user.password_hash if user else None, password)
-    if user is None:
-        _work_as_for_a_known_address(at)
-        return None
-    if not fits or user.state is not UserState.ACTIVE or user.organization.suspended_at is not None:
-        audit.record("session.refused", by=PORTAL, at=at, seen_by=(user.organization_id,), after={"person": user.email})
-        return None
-    if user.password_hash and passwords.needs_rehash(user.password_hash):
-        user.password_hash = passwords.hash_password(password)
-    return user
-
-
-def _work_as_for_a_known_address(at: datetime) -> None:
-    """Nobody's log tells of this refusal, yet it takes a write and a commit like the others (S12)."""
-    wish = ResetWish(email_key="", asked_at=at)
-    db.session.add(wish)
-    db.session.flush()
-    db.session.delete(wish)
-    db.session.flush()
-
-
-def open_session(user: User, *, at: datetime, device: str, address: str) -> str:
-    """A new session; returns the token for the cookie (S21: 256 bits), of which only the hash is kept."""
-    token = secrets.token_urlsafe(32)
-    db.session.add(
-        UserSession(
-            user_id=user.id, token_hash=hashlib.sha256(token.encode()).hexdigest(), created_at=at, last_seen_at=at, device=device[:200], address=address[:64]
-        )
-    )
-    audit.record("session.opened", by=_as_actor(user), at=at, seen_by=(user.organization_id,), after={"address": address})
-    return token
-
-
-def end_sessions(user_id: int, *, at: datetime, session: int | None = None, besides: int | None = None) -> int:
-    """End one session, all, or all besides one; returns how many ended."""
-    statement = sa.update(UserSession).where(UserSession.user_id == user_id, UserSession.ended_at.is_(None)).values(ended_at=at)
-    if session is not None:
-        statement = statement.where(UserSession.id == session)
-    if besides is not None:
-        statement = statement.where(UserSession.id != besides)
-    return int(db.session.execute(statement.execution_options(synchronize_session=False)).rowcount)  # type: ignore[attr-defined]
-
-
-def end_all_sessions(user: User, *, by: Actor, at: datetime) -> int:
-    """Sign somebody else out everywhere; returns how many sessions ended."""
-    _protect_admins(user, by)
-    count = end_sessions(user.id, at=at)
-    if count:
-        _record("session.ended", user, by=by, at=at, person=user.email, sessions=count)
-    return count
-
-
-def sign_out(*, by: Actor, at: datetime) -> None:
-    assert by.user_id is not None
-    end_sessions(by.user_id, at=at, session=by.session_id)
-    audit.record("session.ended", by=by, at=at)
-
-
-def end_session(user: User, public_id: UUID | None, *, by: Actor, at: datetime) -> int:
-    """End one of one's own sessions, or (None) all others than this one (S7)."""
-    if public_id is None:
-        count = end_sessions(user.id, at=at, besides=by.session_id)
-    else:
-        session = db.session.scalar(sa.select(UserSession).where(UserSession.public_id == public_id, UserSession.user_id == user.id))
-        if session is None:
-            raise NotFound(public_id)
-        count = end_sessions(user.id, at=at, session=session.id)
-    if count:
-        audit.record("session.ended", by=by, at=at, after={"sessions": count})
-    return count
-
-
-# --- passwords
-
-
-def wish_reset(email: str, *, at: datetime) -> None:
-    """Somebody forgot a password. The answer comes by mail, if the address has an account."""
-    db.session.add(ResetWish(email_key=email.strip().casefold()[:254], asked_at=at))
-    db.session.info["wishes"] = True
-
-
-def answer_reset_wishes(*, at: datetime) -> int:
-    """Mail a reset link for every wish whose address has an open account."""
-    answered: set[str] = set()
-
-    def answer(wish: ResetWish) -> None:
-        db.session.delete(wish)
-        user = queries.user_by_email(wish.email_key)
-        if wish.email_key in answered or user is None or user.state is not UserState.ACTIVE:
-            return
-        _renew_reset_link(user, at)
-        audit.record("password.reset_requested", by=PORTAL, at=at, seen_by=(user.organization_id,), after={"person": user.email})
-        mails.reset(user, at=at)
-        answered.add(user.email_key)
-
-    return len(jobs.each(sa.select(ResetWish).order_by(ResetWish.id), answer))
-
-
-def send_reset(user: User, *, by: Actor, at: datetime) -> None:
-    """Somebody who looks after this person has a reset link mailed, and never sees it (S19)."""
-    _protect_admins(user, by)
-    if user.state is not UserState.ACTIVE:
-        raise Refused(_("%(name)s has no open account, so there is no password to set anew.", name=user.name))
-    _renew_reset_link(user, at)
-    _record("password.reset_requested", user, by=by, at=at, person=user.email)
-    mails.reset(user, by=by, at=at)
-
-
-def reset_password(user: User, *, password: str, at: datetime) -> None:
-    """Set a new password by a mailed link: ends all sessions and the link (S4, S16)."""
-    if user.state is not UserState.ACTIVE or user.reset_link is None or not user.reset_link.usable(at):
-        raise Refused(_("This link was used or has expired. Ask for a new one."))
-    passwords.check_strength(password, email=user.email)
-    if not tokens.use(user.reset_link, at=at):
-        raise Refused(_("This link was used a moment ago."))
-    user.password_hash = passwords.hash_password(password)
-    end_sessions(user.id, at=at)
-    _password_changed(user, _as_actor(user), at)
-
-
-def change_password(user: User, *, current: str, password: str, by: Actor, at: datetime) -> None:
-    """Needs the current password (S7); ends all other sessions and outstanding reset links (S4)."""
-    if not passwords.matches(user.password_hash, current):
-        raise Refused(_("This is not your current password."), field="current")
-    passwords.check_strength(password, email=user.email)
-    user.password_hash = passwords.hash_password(password)
-    if user.reset_link is not None:
-        user.reset_link.revoked_at = at
-    end_sessions(user.id, at=at, besides=by.session_id)
-    _password_changed(user, by, at)
+# --- one's own details
 
 
 def update_profile(user: User, *, name: str, phone: str, language: str | None, time_zone: str, version: int | None, by: Actor, at: datetime) -> None:
@@ -459,91 +325,3 @@ def send_again(mail: Mail, *, by: Actor, at: datetime) -> None:
         raise Refused(_("Only a message that failed can be sent again."))
     outbox.retry(mail, at=at)
     audit.record("mail.retried", by=by, at=at, after={"recipient": mail.recipient, "subject": mail.subject})
-
-
-# --- rules
-
-
-def _check_grant(by: Actor, roles: frozenset[Role], organization: Organization) -> None:
-    """Only roles that this person may grant, and only of the organization's own side (R3)."""
-    side_roles = PARTNER_ROLES if organization.side is Side.PARTNER else CUSTOMER_ROLES
-    if not roles <= set(side_roles):
-        raise NotFound("role of the other side")
-    if by.user_id is not None and not roles <= set(_grantable(by, organization)):  # the portal itself grants what it is told
-        raise Forbidden("roles beyond this person's to grant")
-
-
-def _grantable(by: Actor, organization: Organization) -> tuple[Role, ...]:
-    if by.organization_id == organization.id:
-        return grantable_roles(by)
-    if by.side is not Side.PARTNER or organization.side is not Side.CUSTOMER:
-        return ()
-    return CUSTOMER_ROLES if _sets_up(by, organization) else DELEGABLE_ROLES
-
-
-def _sets_up(by: Actor, organization: Organization) -> bool:
-    """Whether this partner added the customer and still brings in its first admin (R16, R18)."""
-    return organization.added_by_id == by.organization_id and not queries.active_admins(organization.id, organization.side)
-
-
-def may_touch(user: User, by: Actor) -> bool:
-    """A user management admin touches no global admin's account (R3), a partner no customer admin's (R30)."""
-    if by.user_id is not None and by.organization_id != user.organization_id:
-        return Role.CUSTOMER_ADMIN not in user.roles or _sets_up(by, user.organization)
-    return Role.GLOBAL_ADMIN not in user.roles or Role.GLOBAL_ADMIN in by.roles
-
-
-def _protect_admins(user: User, by: Actor) -> None:
-    if not may_touch(user, by):
-        raise Forbidden("this account is not this person's to touch (R3, R30)")
-
-
-def _keep_last_admin(user: User, roles: frozenset[Role]) -> None:
-    """R1; the organization's row is locked, so that two admins cannot take each other out at the same moment."""
-    side = user.organization.side
-    role = Role.GLOBAL_ADMIN if side is Side.PARTNER else Role.CUSTOMER_ADMIN
-    if role not in user.roles or role in roles or user.state is not UserState.ACTIVE:
-        return
-    db.session.execute(sa.select(Organization.id).where(Organization.id == user.organization_id).with_for_update(key_share=True))
-    if queries.active_admins(user.organization_id, side) == [user.id]:
-        raise Refused(_("%(name)s is the last admin of the organization. Make somebody else an admin first.", name=user.name))
-
-
-def _cancel_links(user: User, at: datetime) -> None:
-    for link in (user.reset_link, user.code_link, user.activation_link):
-        if link is not None and link.used_at is None:
-            link.revoked_at = at
-
-
-def _renew_reset_link(user: User, at: datetime) -> None:
-    if user.reset_link is None:
-        user.reset_link = tokens.issue("reset", at=at, lifetime=RESET)
-    else:
-        tokens.renew(user.reset_link, at=at, lifetime=RESET)
-
-
-def _password_changed(user: User, by: Actor, at: datetime) -> None:
-    audit.record("password.changed", by=by, at=at, seen_by=(user.organization_id,), after={"person": user.email})
-    mails.password_changed(user, at=at)
-
-
-def _record(action: str, user: User, *, by: Actor, at: datetime, before: dict[str, Any] | None = None, **after: Any) -> None:
-    """Log what was done to this person, in their organization's chain too; of a partner's people it tells which partner's (R30)."""
-    if by.user_id is not None and by.organization_id != user.organization_id:
-        after["partner"] = by.organization_name
-    audit.record(action, by=by, at=at, customer=_as_customer(user.organization), seen_by=(user.organization_id,), before=before, after=after)
-
-
-def _as_actor(user: User) -> Actor:
-    return Actor(
-        user_id=user.id,
-        name=user.name,
-        email=user.email,
-        organization_id=user.organization_id,
-        organization_name=user.organization.name,
-        side=user.organization.side,
-    )
-
-
-def _as_customer(organization: Organization) -> audit.Customer | None:
-    return audit.Customer(organization.id, organization.name) if organization.side is Side.CUSTOMER else None

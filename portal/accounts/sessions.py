@@ -6,7 +6,7 @@ from typing import Any
 from flask import g, request, session
 from flask_login import login_user
 
-from portal.accounts import queries, service
+from portal.accounts import queries, signing_in
 from portal.accounts.models import User
 from portal.core import clock
 from portal.core.access import Actor, Side
@@ -20,8 +20,8 @@ _SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows":
 def start(user: User) -> Actor:
     """Sign this person in: a new session with nothing of the old one but what belongs to the visitor (S1)."""
     if g.actor:
-        service.sign_out(by=g.actor, at=clock.now())
-    token = service.open_session(user, at=clock.now(), device=_device(request.user_agent.string), address=request.remote_addr or "")
+        signing_in.sign_out(by=g.actor, at=clock.now())
+    token = signing_in.open_session(user, at=clock.now(), device=_device(request.user_agent.string), address=request.remote_addr or "")
     forget()
     remember(user)
     actor = queries.actor_of_session(token)

@@ -8,7 +8,7 @@ from flask import Response, current_app, flash, g, make_response, request, sessi
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.accounts import queries, service, sessions
+from portal.accounts import queries, service, sessions, signing_in
 from portal.accounts.forms import SignInForm
 from portal.core import clock, throttle
 from portal.core.access import Actor, Permission
@@ -41,7 +41,7 @@ def create() -> ResponseReturnValue:
     address = throttle.visitor()
     throttle.hit(throttle.SIGN_IN_ADDRESS, address)
     throttle.hit(throttle.SIGN_IN_ACCOUNT, account)
-    user = service.sign_in(form.email.data, form.password.data, at=clock.now())
+    user = signing_in.sign_in(form.email.data, form.password.data, at=clock.now())
     if user is None:
         log.warning("sign-in refused from %s", address)
         form.form_errors.append(_("E-mail address and password do not fit together. Check both, or set a new password."))
@@ -64,7 +64,7 @@ def show() -> ResponseReturnValue:
 @feature.post("/sign-out", permission=Permission.ANYONE)
 def delete() -> ResponseReturnValue:
     if g.actor:
-        service.sign_out(by=g.actor, at=clock.now())
+        signing_in.sign_out(by=g.actor, at=clock.now())
     g.actor = None
     sessions.forget()
     flash(_("You are signed out."), "success")

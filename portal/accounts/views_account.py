@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from portal.accounts import queries, service
+from portal.accounts import queries, service, signing_in
 from portal.accounts.forms import ChangePasswordForm, ProfileForm
 from portal.accounts.models import User
 from portal.core import clock, throttle
@@ -60,7 +60,7 @@ def update_password() -> ResponseReturnValue:
         return invalid("accounts/password.html", form=form)
     throttle.hit(throttle.SIGN_IN_ACCOUNT, key)
     try:
-        service.change_password(_me(), current=form.current.data, password=form.password.data, by=g.actor, at=clock.now())
+        signing_in.change_password(_me(), current=form.current.data, password=form.password.data, by=g.actor, at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("accounts/password.html", form=form)
@@ -76,14 +76,14 @@ def sessions() -> ResponseReturnValue:
 
 @feature.post("/sessions/<uuid:session_id>/ending", permission=Permission.SIGNED_IN)
 def end_session(session_id: UUID) -> ResponseReturnValue:
-    service.end_session(_me(), session_id, by=g.actor, at=clock.now())
+    signing_in.end_session(_me(), session_id, by=g.actor, at=clock.now())
     flash(_("The session has ended."), "success")
     return see_other(url_for(".sessions"))
 
 
 @feature.post("/sessions/ending", permission=Permission.SIGNED_IN)
 def end_other_sessions() -> ResponseReturnValue:
-    count = service.end_session(_me(), None, by=g.actor, at=clock.now())
+    count = signing_in.end_session(_me(), None, by=g.actor, at=clock.now())
     flash(ngettext("%(num)s other session has ended.", "%(num)s other sessions have ended.", count), "success")
     return see_other(url_for(".sessions"))
 

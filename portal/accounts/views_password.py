@@ -4,7 +4,7 @@ from flask import flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.accounts import queries, service, sessions
+from portal.accounts import queries, sessions, signing_in
 from portal.accounts.forms import ForgottenForm, NewPasswordForm
 from portal.accounts.models import User
 from portal.core import clock, throttle
@@ -29,7 +29,7 @@ def create() -> ResponseReturnValue:
         return invalid("accounts/forgotten.html", form=form)
     throttle.hit(throttle.RESET_ADDRESS, throttle.visitor())
     throttle.hit(throttle.RESET, form.email.data.casefold())
-    service.wish_reset(form.email.data, at=clock.now())
+    signing_in.wish_reset(form.email.data, at=clock.now())
     flash(
         _("If there is an account for %(email)s, a link to set a new password is on its way there. It is good for one hour.", email=form.email.data), "success"
     )
@@ -60,7 +60,7 @@ def update() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return invalid("accounts/new_password.html", form=form, user=user)
     try:
-        service.reset_password(user, password=form.password.data, at=clock.now())
+        signing_in.reset_password(user, password=form.password.data, at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("accounts/new_password.html", form=form, user=user)

@@ -7,7 +7,7 @@ from flask import flash, g, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from portal.accounts import queries, service
+from portal.accounts import authority, queries, service
 from portal.accounts.forms import InvitationForm, RolesForm
 from portal.accounts.models import User, UserState
 from portal.core import clock, throttle
@@ -145,7 +145,7 @@ def _shown(user: User, form: RolesForm) -> dict[str, Any]:
         "user": user,
         "form": form,
         "own": user.id == g.actor.user_id,
-        "open_to_me": service.may_touch(user, g.actor),
+        "open_to_me": authority.may_touch(user, g.actor),
         "kept": [queries.ROLE_NAMES[role] for role in PARTNER_ROLES if role in _kept(user)],
         "roles": [name for role, name in queries.ROLE_NAMES.items() if role in user.roles],
         "states": queries.STATES,

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask_babel import gettext as _
 
 from portal.accounts import queries as accounts
-from portal.accounts import service as account_service
+from portal.accounts.authority import may_touch
 from portal.accounts.models import Organization, User
 from portal.core.access import Actor, Permission, Role
 from portal.core.errors import Forbidden, NotFound
@@ -56,7 +56,7 @@ class Directory:
         return user
 
     def may_touch(self, user: User) -> bool:
-        return Role.CUSTOMER_ADMIN not in user.roles and account_service.may_touch(user, self.by)
+        return Role.CUSTOMER_ADMIN not in user.roles and may_touch(user, self.by)
 
 
 def opened(customer_id: UUID, power: Power, *, by: Actor, at: datetime, lock: bool = False) -> Directory:

@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from portal.accounts import queries as accounts
-from portal.accounts import service
+from portal.accounts import service, signing_in
+from portal.accounts.authority import DELEGABLE_ROLES
 from portal.accounts.forms import InvitationForm, RolesForm
 from portal.accounts.models import User, UserState
-from portal.accounts.service import DELEGABLE_ROLES
 from portal.core import clock, throttle
 from portal.core.access import CUSTOMER_ROLES, Permission, Role
 from portal.core.errors import Refused, Stale
@@ -103,7 +103,7 @@ def create_invitation(customer_id: UUID, user_id: UUID) -> ResponseReturnValue:
 def create_password_reset(customer_id: UUID, user_id: UUID) -> ResponseReturnValue:
     """The link is mailed to the person and shown to nobody (S19)."""
     user = _directory(customer_id, Power.HELP, lock=True).touched(user_id)
-    service.send_reset(user, by=g.actor, at=clock.now())
+    signing_in.send_reset(user, by=g.actor, at=clock.now())
     flash(_("A link to set a new password is on its way to %(email)s. It is good for one hour.", email=user.email), "success")
     return see_other(_url(customer_id, user_id))
 
@@ -111,7 +111,7 @@ def create_password_reset(customer_id: UUID, user_id: UUID) -> ResponseReturnVal
 @feature.post("/<uuid:user_id>/sign-out", permission=P.DELEGATION_USE)
 def delete_sessions(customer_id: UUID, user_id: UUID) -> ResponseReturnValue:
     user = _directory(customer_id, Power.HELP, lock=True).touched(user_id)
-    count = service.end_all_sessions(user, by=g.actor, at=clock.now())
+    count = signing_in.end_all_sessions(user, by=g.actor, at=clock.now())
     if count:
         flash(ngettext("%(num)s session of %(name)s has ended.", "%(num)s sessions of %(name)s have ended.", count, name=user.name), "success")
     else:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 
-from portal.accounts import queries, service
+from portal.accounts import queries, service, signing_in
 from portal.core import clock
 from portal.core.access import Role
 from portal.core.db import db, writing
@@ -31,7 +31,7 @@ def end_sessions(portal: Portal, email: str) -> None:
     with portal.inside(), writing(), scoped(EVERYTHING):
         user = queries.user_by_email(email)
         assert user is not None
-        service.end_sessions(user.id, at=clock.now())
+        signing_in.end_sessions(user.id, at=clock.now())
         db.session.commit()
 
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from portal.accounts import service as accounts
+from portal.accounts import signing_in
 from portal.accounts.models import User, UserSession, UserState
 from portal.accounts.service import Colleague
 from portal.core import audit, clock, throttle
@@ -275,8 +276,8 @@ def test_the_service_says_so_too(app):
         lambda: accounts.invite_user(company, Colleague("Eve", NEW, [Role.CUSTOMER_ADMIN]), by=admin, at=at),
         lambda: accounts.change_roles(claire, frozenset({Role.MEMBER}), version=None, by=admin, at=at),
         lambda: accounts.deactivate(claire, by=admin, at=at),
-        lambda: accounts.send_reset(claire, by=admin, at=at),
-        lambda: accounts.end_all_sessions(claire, by=admin, at=at),
+        lambda: signing_in.send_reset(claire, by=admin, at=at),
+        lambda: signing_in.end_all_sessions(claire, by=admin, at=at),
         lambda: accounts.change_roles(staff, promotion, version=None, by=make.actor("admin@verrerie-odile.example"), at=at),
     ):
         with pytest.raises(Forbidden):
@@ -541,5 +542,5 @@ def test_bringing_in_a_first_admin_stays_the_adding_partners(people):
     user.state = UserState.ACTIVE
     db.session.flush()
     with pytest.raises(Forbidden):
-        accounts.send_reset(user, by=sales, at=at)
+        signing_in.send_reset(user, by=sales, at=at)
     db.session.rollback()

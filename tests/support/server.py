@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from portal import cli, create_app, demo
-from portal.accounts import queries, service
+from portal.accounts import queries, signing_in
 from portal.core import clock
 from portal.core.db import db, writing
 from portal.core.scope import EVERYTHING, scoped
@@ -88,7 +88,7 @@ class Portal:
         with self.inside(), writing():
             user = queries.user_by_email(email)
             assert user is not None, email
-            token = service.open_session(user, at=clock.now(), device="Test browser", address="127.0.0.1")
+            token = signing_in.open_session(user, at=clock.now(), device="Test browser", address="127.0.0.1")
             values = {"_user_id": token, "_fresh": True, "user": user.id}
             db.session.commit()
         serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
