@@ -1,7 +1,7 @@
 """The demo world: the organizations, accounts and customers that the contract names, with every state of every lifecycle."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -36,7 +36,7 @@ from portal.leads.service import DealEntry, DeclineEntry, LossEntry, NewLead, Pe
 from portal.onboarding import service as onboarding
 from portal.onboarding.service import AccountEntry
 from portal.permissions import service as permissions
-from portal.permissions.models import Category, Notice
+from portal.permissions.models import Category, Notice, Purchase
 from portal.permissions.service import Wish
 from portal.relationships import answers, delegation, ending, partnerships
 from portal.relationships import service as relationships
@@ -265,12 +265,8 @@ def load(password: str) -> bool:
     _leads(at)
     _referred_leads(at)
     _profiles(at)
-    _subscriptions(at)
-    _reservations(at)
-    _permissions(at)
     _resold(at)
-    advancing.advance_due(at=at)
-    reservations.expire(at=at)
+    _sales(at)
     db.session.commit()
     return True
 
@@ -683,8 +679,8 @@ def _catalog(at: datetime) -> None:
             _fill_catalog(rows, rates, regions, 2, by=seller, at=founded)
 
 
-def _subscriptions(at: datetime) -> None:
-    """What Atelier Nuage's customers have: of Maison Tellier in every state, of about half of the others one or two, with a past and a few things planned."""
+def _sales(at: datetime) -> None:
+    """What Atelier Nuage's customers bought in the last year, in the order of the days, and between them what time brings."""
     sales, agent, dice = actor("sales@atelier-nuage.example"), actor("agent@atelier-nuage.example"), random.Random(4)  # noqa: S311
     tellier = _organization("maison-tellier.example").id
     with scoped(Scope(partner_id=sales.organization_id)):
@@ -693,30 +689,75 @@ def _subscriptions(at: datetime) -> None:
             .where(Customer.state == RelationshipState.ACTIVE, Customer.agreement == AgreementState.ATTESTED, Customer.country == "FR")
             .order_by(Customer.customer_id != tellier, Customer.id)
         )
-        for customer in others[2:]:
-            for sku in dice.sample(
-                ["NL-STD-M12", "NL-BASIC-M12", "NL-PREM-Y12", "CQ-SHIELD-M12", "VG-BUILD-M1", "MC-PLAN-U", "CQ-ID-Y12"], dice.choice([0, 0, 1, 1, 2])
-            ):
-                quantity = 1 if sku == "MC-PLAN-U" else dice.randint(3, 60)
-                _subscribed(customer, sku, quantity, by=dice.choice([sales, agent]), at=at - timedelta(days=dice.randint(2, 380), hours=dice.randint(0, 9)))
-        desks = _subscribed(home, "NL-STD-M12", 25, by=sales, at=at - timedelta(days=300))
-        naming.rename(desks, "Workshop and offices", version=None, by=sales, at=at - timedelta(days=299))
-        _subscribed(home, "NL-VOICE-M12", 10, by=sales, at=at - timedelta(days=200))
-        subscriptions.set_quantity(_by(desks, at - timedelta(days=45)), 28, version=None, by=agent, at=at - timedelta(days=45))
-        subscriptions.set_quantity(_by(desks, at - timedelta(days=3)), 24, version=None, by=sales, at=at - timedelta(days=3))
-        subscriptions.set_renewal(
-            _subscribed(home, "NL-PREM-Y12", 6, by=sales, at=at - timedelta(days=345)), auto_renew=False, by=agent, at=at - timedelta(days=30)
-        )
-        _subscribed(home, "AB-LEDGER-TRIAL", 3, by=sales, at=at - timedelta(days=22))
-        shield = _subscribed(home, "CQ-SHIELD-M12", 12, by=agent, at=at - timedelta(days=170))
-        subscriptions.suspend(_by(shield, at - timedelta(days=78)), by=agent, at=at - timedelta(days=78))
-        subscriptions.cancel(
-            _subscribed(home, "NL-BASIC-M1", 4, by=sales, at=at - timedelta(days=64)), by=sales, at=at - timedelta(days=64) + timedelta(hours=3)
-        )
-        subscriptions.cancel(_subscribed(home, "AB-SALES-M12", 2, by=sales, at=at - timedelta(days=320)), by=sales, at=at - timedelta(days=12))
-        subscriptions.set_renewal(
-            _subscribed(home, "VG-BUILD-Y12", 2, by=sales, at=at - timedelta(days=380)), auto_renew=False, by=sales, at=at - timedelta(days=90)
-        )
+    stories = [_subscriptions(home), _reservations(home, *others[:2]), _permissions(home)]
+    for customer in others[2:]:
+        for sku in dice.sample(
+            ["NL-STD-M12", "NL-BASIC-M12", "NL-PREM-Y12", "CQ-SHIELD-M12", "VG-BUILD-M1", "MC-PLAN-U", "CQ-ID-Y12"], dice.choice([0, 0, 1, 1, 2])
+        ):
+            quantity = 1 if sku == "MC-PLAN-U" else dice.randint(3, 60)
+            stories.append(_sale(customer, sku, quantity, by=dice.choice([sales, agent]), days=dice.randint(2, 380), hours=dice.randint(0, 9)))
+    waiting = [(next(story), story) for story in stories]
+    for days in range(max(days for days, _story in waiting), -1, -1):
+        moment = at - timedelta(days=days)
+        advancing.advance_due(at=moment)
+        reservations.expire(at=moment)
+        with scoped(Scope(partner_id=sales.organization_id)):
+            waiting = [(_told(story, days, at=moment) if when == days else when, story) for when, story in waiting]
+
+
+# What happened to some customers: it yields how many days ago the next thing happens, and is told the moment.
+Story = Generator[int, datetime, None]
+
+
+def _told(story: Story, days: int, *, at: datetime) -> int:
+    """Everything of that day; returns the next one, or -1 at the end."""
+    now = days
+    while now == days:
+        try:
+            now = story.send(at)
+        except StopIteration:
+            return -1
+    return now
+
+
+def _sale(customer: Customer, sku: str, quantity: int, *, by: Actor, days: int, hours: int) -> Story:
+    at = yield days
+    _subscribed(customer, sku, quantity, by=by, at=at - timedelta(hours=hours))
+
+
+def _subscriptions(home: Customer) -> Story:
+    """Maison Tellier has them in every state, with a past and a few things planned."""
+    sales, agent = actor("sales@atelier-nuage.example"), actor("agent@atelier-nuage.example")
+    at = yield 380
+    build = _subscribed(home, "VG-BUILD-Y12", 2, by=sales, at=at)
+    at = yield 345
+    premium = _subscribed(home, "NL-PREM-Y12", 6, by=sales, at=at)
+    at = yield 320
+    desk = _subscribed(home, "AB-SALES-M12", 2, by=sales, at=at)
+    at = yield 300
+    offices = _subscribed(home, "NL-STD-M12", 25, by=sales, at=at)
+    at = yield 299
+    naming.rename(offices, "Workshop and offices", version=None, by=sales, at=at)
+    at = yield 200
+    _subscribed(home, "NL-VOICE-M12", 10, by=sales, at=at)
+    at = yield 170
+    shield = _subscribed(home, "CQ-SHIELD-M12", 12, by=agent, at=at)
+    at = yield 90
+    subscriptions.set_renewal(build, auto_renew=False, by=sales, at=at)
+    at = yield 78
+    subscriptions.suspend(shield, by=agent, at=at)
+    at = yield 64
+    subscriptions.cancel(_subscribed(home, "NL-BASIC-M1", 4, by=sales, at=at), by=sales, at=at + timedelta(hours=3))
+    at = yield 45
+    subscriptions.set_quantity(offices, 28, version=None, by=agent, at=at)
+    at = yield 30
+    subscriptions.set_renewal(premium, auto_renew=False, by=agent, at=at)
+    at = yield 22
+    _subscribed(home, "AB-LEDGER-TRIAL", 3, by=sales, at=at)
+    at = yield 12
+    subscriptions.cancel(desk, by=sales, at=at)
+    at = yield 3
+    subscriptions.set_quantity(offices, 24, version=None, by=sales, at=at)
 
 
 def _subscribed(customer: Customer, sku: str, quantity: int, *, by: Actor, at: datetime) -> Subscription:
@@ -724,56 +765,61 @@ def _subscribed(customer: Customer, sku: str, quantity: int, *, by: Actor, at: d
     return db.session.scalars(sa.select(Subscription).where(Subscription.order_id == order.id)).one()
 
 
-def _by(subscription: Subscription, at: datetime) -> Subscription:
-    """As it had become by then."""
-    advancing.advance([subscription], at=at)
-    return subscription
-
-
-def _reservations(at: datetime) -> None:
-    """Reservations of Atelier Nuage's customers in every state: of Maison Tellier one for one subscription alone, and one about which it asks."""
+def _reservations(home: Customer, renewing: Customer, other: Customer) -> Story:
+    """Reservations in every state: of Maison Tellier one for one subscription alone, and one about which it asks."""
     sales, agent, buyer = actor("sales@atelier-nuage.example"), actor("agent@atelier-nuage.example"), actor("buyer@maison-tellier.example")
-    tellier = _organization("maison-tellier.example").id
-    with scoped(Scope(partner_id=sales.organization_id)):
-        home, *others = db.session.scalars(
-            sa.select(Customer)
-            .where(Customer.state == RelationshipState.ACTIVE, Customer.agreement == AgreementState.ATTESTED, Customer.country == "FR")
-            .order_by(Customer.customer_id != tellier, Customer.id)
-            .limit(3)
-        )
-        storage = _by(_subscribed(home, "MC-STORE-U", 1, by=sales, at=at - timedelta(days=200)), at)
-        ending = _reserved(home, "MC-D4-F12", 2, by=sales, at=at - timedelta(days=340))
-        bought = _reserved(home, "MC-E8-W36", 1, by=buyer, at=at - timedelta(days=120), alone=storage)
-        _reserved(home, "MC-B2-F12", 4, by=sales, at=at - timedelta(days=385))
-        reservations.cancel(_reserved(home, "MC-D8-W12", 1, by=agent, at=at - timedelta(days=60)), by=agent, at=at - timedelta(days=20))
-        small, when = _reserved(home, "MC-B2-W12", 3, by=buyer, at=at - timedelta(days=45)), at - timedelta(days=10)
-        larger = _offer("MC-D4-W12")
-        proposal = reservations.propose_exchange(small, larger, 1, None, customer=home, cloud=sales.cloud, today=when.date())
-        reservations.exchange(small, proposal, customer=home, by=sales, at=when)
-        renewed, _later = (_reserved(customer, "MC-D4-F12", 1, by=sales, at=at - timedelta(days=300)) for customer in others)
-        line = reservations.propose_renewal(renewed, customer=others[0], cloud=sales.cloud, today=at.date())
-        reservations.renew(renewed, line, customer=others[0], by=agent, at=at - timedelta(days=4))
-        asked = reservation_requests.ask(bought, RequestKind.RESCOPE, "Our new site could use it too.", by=buyer, at=at - timedelta(days=31))
-        reservation_requests.decline(asked, bought, reason="The new site is in another region.", by=agent, at=at - timedelta(days=30))
-        reservation_requests.ask(ending, RequestKind.RENEW, "Please renew it for another year: the workshop goes on.", by=buyer, at=at - timedelta(days=2))
+    at = yield 385
+    _reserved(home, "MC-B2-F12", 4, by=sales, at=at)
+    at = yield 340
+    ending = _reserved(home, "MC-D4-F12", 2, by=sales, at=at)
+    at = yield 300
+    renewed, _later = (_reserved(customer, "MC-D4-F12", 1, by=sales, at=at) for customer in (renewing, other))
+    at = yield 200
+    storage = _subscribed(home, "MC-STORE-U", 1, by=sales, at=at)
+    at = yield 120
+    bought = _reserved(home, "MC-E8-W36", 1, by=buyer, at=at, alone=storage)
+    at = yield 60
+    mistaken = _reserved(home, "MC-D8-W12", 1, by=agent, at=at)
+    at = yield 45
+    small = _reserved(home, "MC-B2-W12", 3, by=buyer, at=at)
+    at = yield 31
+    asked = reservation_requests.ask(bought, RequestKind.RESCOPE, "Our new site could use it too.", by=buyer, at=at)
+    at = yield 30
+    reservation_requests.decline(asked, bought, reason="The new site is in another region.", by=agent, at=at)
+    at = yield 20
+    reservations.cancel(mistaken, by=agent, at=at)
+    at = yield 10
+    proposal = reservations.propose_exchange(small, _offer("MC-D4-W12"), 1, None, customer=home, cloud=sales.cloud, today=at.date())
+    reservations.exchange(small, proposal, customer=home, by=sales, at=at)
+    at = yield 4
+    line = reservations.propose_renewal(renewed, customer=renewing, cloud=sales.cloud, today=at.date())
+    reservations.renew(renewed, line, customer=renewing, by=agent, at=at)
+    at = yield 2
+    reservation_requests.ask(ending, RequestKind.RENEW, "Please renew it for another year: the workshop goes on.", by=buyer, at=at)
 
 
-def _permissions(at: datetime) -> None:
+def _permissions(home: Customer) -> Story:
     """Maison Tellier's purchaser buys within limits: one purchase bought, one declined, one that waits."""
     agent, sales, buyer = actor("agent@atelier-nuage.example"), actor("sales@atelier-nuage.example"), actor("buyer@maison-tellier.example")
-    begun, category = at - timedelta(days=60), Category.RESERVATIONS
-    with scoped(Scope(partner_id=agent.organization_id)):
-        home = db.session.scalars(sa.select(Customer).where(Customer.customer_id == _organization("maison-tellier.example").id)).one()
-        storage = db.session.scalars(sa.select(Subscription).where(Subscription.customer_id == home.customer_id, Subscription.name == "Object storage")).one()
-        naming.name_owner(storage, db.session.get_one(User, buyer.user_id), by=sales, at=begun)
-        limits = {"monthly_limit": Money(1_200_000, "EUR"), "approval_above": Money(150_000, "EUR")}
-        permissions.set_limits(home, category, **limits, notice=Notice.ALL_AGENTS, version=None, by=agent, at=begun)
-        permissions.turn_on(home, category, by=agent, at=begun)
-        for sku, quantity, days in (("MC-D4-F12", 1, 16), ("MC-N6-F12", 1, 9), ("MC-D8-W12", 2, 1)):
-            wish = Wish(uuid7(), _offer(sku), storage, quantity, ReservationScope.SHARED)
-            asked = permissions.buy(home, wish, cloud=buyer.cloud, by=buyer, at=at - timedelta(days=days))
-            if days == 9:
-                permissions.decline(asked, home, reason="Let us look at the load of the last months first.", by=sales, at=at - timedelta(days=8))
+    category = Category.RESERVATIONS
+
+    def buy(sku: str, quantity: int) -> Purchase:
+        return permissions.buy(home, Wish(uuid7(), _offer(sku), storage, quantity, ReservationScope.SHARED), cloud=buyer.cloud, by=buyer, at=at)
+
+    at = yield 60
+    storage = db.session.scalars(sa.select(Subscription).where(Subscription.customer_id == home.customer_id, Subscription.name == "Object storage")).one()
+    naming.name_owner(storage, db.session.get_one(User, buyer.user_id), by=sales, at=at)
+    limits = {"monthly_limit": Money(1_200_000, "EUR"), "approval_above": Money(150_000, "EUR")}
+    permissions.set_limits(home, category, **limits, notice=Notice.ALL_AGENTS, version=None, by=agent, at=at)
+    permissions.turn_on(home, category, by=agent, at=at)
+    at = yield 16
+    buy("MC-D4-F12", 1)
+    at = yield 9
+    asked = buy("MC-N6-F12", 1)
+    at = yield 8
+    permissions.decline(asked, home, reason="Let us look at the load of the last months first.", by=sales, at=at)
+    at = yield 1
+    buy("MC-D8-W12", 2)
 
 
 def _resold(at: datetime) -> None:
