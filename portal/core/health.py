@@ -16,9 +16,13 @@ feature = Feature("health", __name__)
 LOOPBACK = ("127.0.0.1", "::1")
 
 
-@feature.get("/healthz", permission=Permission.ANYONE)
 def healthz() -> Response:
+    """Outside the envelope, which begins with the database: the process lives, also while that is away."""
     return Response("ok\n", mimetype="text/plain")
+
+
+healthz.permission = Permission.ANYONE  # type: ignore[attr-defined]
+feature.add_url_rule("/healthz", view_func=healthz, methods=["GET"])
 
 
 @feature.get("/readyz", permission=Permission.ANYONE)

@@ -21,8 +21,9 @@ def test_without_a_migrated_database_it_lives_and_cannot_serve(app, people, monk
     def broken(*arguments, **options):
         raise sa.exc.OperationalError("SELECT", {}, Exception("gone"))
 
-    visitor = people.visitor()
+    visitor = people("sales@atelier-nuage.example")  # whose browser brings a session along
     monkeypatch.setattr(db.session, "execute", broken)
+    monkeypatch.setattr(db.session, "connection", broken)
 
     assert visitor.client.get("/healthz").status_code == 200
     response = visitor.client.get("/readyz")
