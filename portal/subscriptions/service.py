@@ -95,7 +95,7 @@ def reactivate(subscription: Subscription, *, reviewed: str | None = None, by: A
     if base is not None and base.state is not SubscriptionState.ACTIVE:
         raise Refused(_("%(name)s, which this adds to, is suspended. Reactivate that first.", name=base.shown_name))
     _check_relationship(subscription)
-    _check_reviewed(reviewed, seal_of_reactivation(subscription, at.date()))
+    _check_reviewed(reviewed, seal_of_reactivation(price_of_reactivation(subscription, at.date())))
     _reactivate(subscription, by=by, at=at)
     for add_on in _followers(subscription):
         _reactivate(add_on, by=by, at=at)
@@ -110,9 +110,9 @@ def price_of_reactivation(subscription: Subscription, today: date) -> Money:
     return total
 
 
-def seal_of_reactivation(subscription: Subscription, today: date) -> str:
+def seal_of_reactivation(price: Money) -> str:
     """What the page before shows of it: comes back with the confirmation, as the other seals."""
-    return str(price_of_reactivation(subscription, today).minor)
+    return str(price.minor)
 
 
 def cancel(subscription: Subscription, *, reviewed: str | None = None, by: Actor, at: datetime) -> bool:
@@ -120,7 +120,7 @@ def cancel(subscription: Subscription, *, reviewed: str | None = None, by: Actor
     if subscription.state is SubscriptionState.CANCELLED:
         return True
     check_live(subscription)
-    _check_reviewed(reviewed, seal_of_cancellation(subscription, credit_at(subscription, at)))
+    _check_reviewed(reviewed, seal_of_cancellation(subscription, credit_of(subscription, at)))
     if at <= window_ends(subscription):
         advancing.end(subscription, "cancel", by=by, at=at, credited=True)
         return True
@@ -136,16 +136,13 @@ def window_ends(subscription: Subscription) -> datetime:
     return subscription.ordered_at + CANCEL_WITHIN[subscription.cycle]
 
 
-def credit_of(subscription: Subscription) -> Money:
-    """What cancelling within the window gives back, with its add-ons: all that was charged (R83)."""
+def credit_of(subscription: Subscription, at: datetime) -> Money | None:
+    """What cancelling within the window gives back, with its add-ons: all that was charged; None after it, when it only stops at renewal (R83)."""
+    if at > window_ends(subscription):
+        return None
     members = [member.id for member in (subscription, *queries.below(subscription)) if member.state in LIVE]
     total = db.session.scalar(sa.select(sa.func.sum(Charge.amount_minor)).where(Charge.subscription_id.in_(members)))
     return Money(int(total or 0), subscription.currency)
-
-
-def credit_at(subscription: Subscription, at: datetime) -> Money | None:
-    """What cancelling at this moment credits; None once it stops at renewal only."""
-    return credit_of(subscription) if at <= window_ends(subscription) else None
 
 
 def seal_of_cancellation(subscription: Subscription, credit: Money | None) -> str:
@@ -157,7 +154,7 @@ def convert_trial(subscription: Subscription, *, reviewed: str | None = None, by
     if subscription.trial_ends_on is None or subscription.state is not SubscriptionState.ACTIVE:
         raise Refused(_("This is not an active trial."))
     _check_relationship(subscription)
-    _check_reviewed(reviewed, seal_of_conversion(subscription, at.date()))
+    _check_reviewed(reviewed, seal_of_conversion(price_of_conversion(subscription), at.date()))
     subscription.auto_renew, subscription.cancels = True, False
     advancing.become_paid(subscription, at.date(), by=by, at=at)
     charging.bill(subscription, at=at)
@@ -170,8 +167,8 @@ def price_of_conversion(subscription: Subscription) -> Money:
     return subscription.unit.times(subscription.next_quantity or subscription.quantity)
 
 
-def seal_of_conversion(subscription: Subscription, today: date) -> str:
-    return f"{price_of_conversion(subscription).minor} from {today}"
+def seal_of_conversion(price: Money, today: date) -> str:
+    return f"{price.minor} from {today}"
 
 
 def begin(

@@ -118,9 +118,9 @@ def create_reactivation(customer_id: UUID, subscription_id: UUID) -> ResponseRet
 
 
 def _reactivation(row: Any, form: ReviewedForm) -> dict[str, Any]:
-    today = clock.today()
-    form.show(service.seal_of_reactivation(row.Subscription, today))
-    return {**_around(row), "form": form, "charge": service.price_of_reactivation(row.Subscription, today)}
+    charge = service.price_of_reactivation(row.Subscription, clock.today())
+    form.show(service.seal_of_reactivation(charge))
+    return {**_around(row), "form": form, "charge": charge}
 
 
 # --- cancellation
@@ -135,22 +135,22 @@ def new_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseReturn
 def create_cancellation(customer_id: UUID, subscription_id: UUID) -> ResponseReturnValue:
     """As the page before said it: when the window has closed meanwhile, or the credit is another one, the page says so first (R83)."""
     subscription, form, at = _locked(customer_id, subscription_id), ReviewedForm(), clock.now()
-    credit = service.credit_of(subscription)
+    credit = service.credit_of(subscription, at)
     try:
         at_once = service.cancel(subscription, reviewed=form.reviewed.data or "", by=g.actor, at=at)
     except Stale as refusal:
         return _overtaken("cancellation", _cancellation, _shown(customer_id, subscription_id), form, refusal)
     if at_once:
-        flash(_("It is cancelled. %(amount)s is credited.", amount=show_money(credit)) if credit.minor else _("It is cancelled."), "success")
+        flash(_("It is cancelled. %(amount)s is credited.", amount=show_money(credit)) if credit and credit.minor else _("It is cancelled."), "success")
     else:
         flash(_("It is cancelled and stops on %(day)s. Until then you can take that back.", day=show_day(subscription.ends_on)), "success")
     return _back(customer_id, subscription_id)
 
 
 def _cancellation(row: Any, form: ReviewedForm) -> dict[str, Any]:
-    credit = service.credit_at(row.Subscription, clock.now())
+    credit = service.credit_of(row.Subscription, clock.now())
     form.show(service.seal_of_cancellation(row.Subscription, credit))
-    return {**_around(row), "form": form, "window_ends": service.window_ends(row.Subscription), "at_once": credit is not None, "credit": credit}
+    return {**_around(row), "form": form, "window_ends": service.window_ends(row.Subscription), "credit": credit}
 
 
 @feature.post("/cancellation/withdrawal", permission=P.SUBSCRIPTION_ORDER)
@@ -187,8 +187,9 @@ def create_conversion(customer_id: UUID, subscription_id: UUID) -> ResponseRetur
 
 
 def _conversion(row: Any, form: ReviewedForm) -> dict[str, Any]:
-    form.show(service.seal_of_conversion(row.Subscription, clock.today()))
-    return {**_around(row), "form": form, "charge": service.price_of_conversion(row.Subscription), "term_names": TERM_NAMES}
+    charge = service.price_of_conversion(row.Subscription)
+    form.show(service.seal_of_conversion(charge, clock.today()))
+    return {**_around(row), "form": form, "charge": charge, "term_names": TERM_NAMES}
 
 
 # --- names
