@@ -6,7 +6,7 @@ inserts, textual SQL on owned tables) are refused. `scoped(EVERYTHING)` is the g
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -177,13 +177,27 @@ def _with_conditions(statement: Any, scope: Scope | None) -> Any:
     )
 
 
-_OPEN_TO = {"partner_id": Owned, "customer_id": Shared, "reseller_id": Resold}
+# Functions rather than expressions: only so an alias that an outer join brings in beside its own table gets a condition of its own.
+def _of_partner(row: Any) -> Any:
+    return row.partner_id == sa.bindparam("scope_owner", type_=Key)
 
 
-def _condition(entity: type[Any], side: str) -> sa.ColumnElement[bool]:
-    if not issubclass(entity, _OPEN_TO[side]):
+def _of_customer(row: Any) -> Any:
+    return row.customer_id == sa.bindparam("scope_owner", type_=Key)
+
+
+def _of_reseller(row: Any) -> Any:
+    return row.reseller_id == sa.bindparam("scope_owner", type_=Key)
+
+
+_OPEN_TO = {"partner_id": (Owned, _of_partner), "customer_id": (Shared, _of_customer), "reseller_id": (Resold, _of_reseller)}
+
+
+def _condition(entity: type[Any], side: str) -> Callable[[Any], Any]:
+    kind, condition = _OPEN_TO[side]
+    if not issubclass(entity, kind):
         raise ScopeError(f"{entity.__name__} knows no {side}")
-    return getattr(entity, side) == sa.bindparam(_PARAMETER, type_=Key)  # type: ignore[no-any-return]
+    return condition
 
 
 @event.listens_for(Session, "before_flush")
