@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal import config
 from portal.core import db as database
-from portal.core import headers, health, i18n, jobs, outbox, pages, places, routing, throttle
+from portal.core import delivery, headers, health, i18n, jobs, pages, places, routing, throttle
 from portal.core.access import Permission, Side
 from portal.core.navigation import navigation
 
@@ -110,7 +110,7 @@ def create_app(settings: config.Settings | None = None) -> Flask:
     _login(app)
     i18n.init_app(app, settings.languages)
     throttle.init_app(app, settings)
-    outbox.init_app(app, settings)
+    delivery.init_app(app, settings)
     routing.init_app(app)
     for name in SUBSCRIBERS:
         importlib.import_module(name)

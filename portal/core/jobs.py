@@ -227,9 +227,9 @@ def make_tables(app: Flask) -> None:
 @every(minutes=1)
 def deliver_mail() -> None:
     """Send what is due in the outbox."""
-    from portal.core import outbox
+    from portal.core import delivery
 
-    outbox.deliver()
+    delivery.deliver()
 
 
 @every(minutes=60)

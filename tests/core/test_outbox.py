@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from bs4 import BeautifulSoup
 
-from portal.core import clock, jobs, outbox, tokens
+from portal.core import clock, delivery, jobs, outbox, tokens
 from portal.core.db import Base, db, writing
 from portal.core.outbox import Mail, MailState
 from tests.support import databases
@@ -54,7 +54,7 @@ def invite(people, name="Jade Morel"):
 
 def deliver(later=timedelta(0)):
     with clock.shifted(later), writing():
-        return outbox.deliver()
+        return delivery.deliver()
 
 
 # --- the message
@@ -362,7 +362,7 @@ def test_a_slow_server_is_waited_for(smtp):
 
 def test_a_server_slower_than_the_time_out_delays(smtp, monkeypatch):
     mail_id = post()
-    monkeypatch.setattr(outbox, "TIMEOUT", 0.3)
+    monkeypatch.setattr(delivery, "TIMEOUT", 0.3)
     smtp.pauses = {"rcpt": 2}
 
     assert deliver() == 0
@@ -374,7 +374,7 @@ def test_a_server_slower_than_the_time_out_delays(smtp, monkeypatch):
 def test_the_answer_to_a_whole_message_is_waited_for_longer_than_each_step(smtp, monkeypatch):
     """A server that takes its time over a message has it already: giving up would send it twice."""
     post()
-    monkeypatch.setattr(outbox, "TIMEOUT", 0.5)
+    monkeypatch.setattr(delivery, "TIMEOUT", 0.5)
     smtp.pauses = {"data": 1.5}
 
     assert deliver() == 1
@@ -384,7 +384,7 @@ def test_the_answer_to_a_whole_message_is_waited_for_longer_than_each_step(smtp,
 
 def test_the_lease_outlasts_the_conversation():
     """From claim to answer: MAIL, RCPT, RSET or so, then the message."""
-    assert timedelta(seconds=3 * outbox.TIMEOUT + outbox.ANSWER_TIMEOUT) < outbox.LEASE
+    assert timedelta(seconds=3 * delivery.TIMEOUT + delivery.ANSWER_TIMEOUT) < delivery.LEASE
 
 
 # --- workers
@@ -402,7 +402,7 @@ def test_workers_at_the_same_time_send_each_message_once(app, smtp):
             start.wait()
             try:
                 with writing():
-                    sent.append(outbox.deliver())
+                    sent.append(delivery.deliver())
             except Exception as problem:
                 problems.append(problem)
 
@@ -445,7 +445,7 @@ def test_a_worker_killed_between_acceptance_and_mark_sends_once_more_after_its_l
     assert len(smtp.received) == 1
     assert row(mail_id).state is MailState.SENDING
     assert deliver() == 0  # its claim stands
-    assert deliver(later=outbox.LEASE + timedelta(seconds=5)) == 1
+    assert deliver(later=delivery.LEASE + timedelta(seconds=5)) == 1
     first, second = smtp.received
     assert first.id == second.id
     assert first.link == second.link
@@ -456,28 +456,28 @@ def test_a_worker_killed_between_acceptance_and_mark_sends_once_more_after_its_l
 def test_a_database_that_does_not_answer_after_acceptance_does_not_make_it_two(smtp, monkeypatch):
     """The mark is written as soon as the database is there again."""
     post()
-    mark, failures = outbox._mark, iter(range(2))
+    mark, failures = delivery._mark, iter(range(2))
 
     def broken_twice(mail, **values):
         for _ in failures:
             raise sa.exc.OperationalError("UPDATE mail", {}, Exception("database is locked"))
         return mark(mail, **values)
 
-    monkeypatch.setattr(outbox, "_mark", broken_twice)
+    monkeypatch.setattr(delivery, "_mark", broken_twice)
 
     assert deliver() == 1
-    assert deliver(later=outbox.LEASE * 2) == 0
+    assert deliver(later=delivery.LEASE * 2) == 0
     assert len(smtp.received) == 1
 
 
 def test_a_worker_that_lost_its_claim_marks_nothing(smtp):
     """A worker that slept past its lease leaves the message to the one that took over."""
     mail_id = post()
-    mail = outbox._claim_next()
-    with clock.shifted(outbox.LEASE * 2):
-        outbox._release_lapsed_claims()
+    mail = delivery._claim_next()
+    with clock.shifted(delivery.LEASE * 2):
+        delivery._release_lapsed_claims()
 
-    assert not outbox._mark(mail, state=MailState.FAILED, error="too late")
+    assert not delivery._mark(mail, state=MailState.FAILED, error="too late")
     assert row(mail_id).state is MailState.QUEUED
 
 

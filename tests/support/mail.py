@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from portal.core import outbox
+from portal.core import delivery
 from portal.core.db import db
 from portal.core.outbox import Mail
 
@@ -47,5 +47,5 @@ def latest(to: str | None = None) -> Sent:
 
 
 def _read(mail: Mail) -> Sent:
-    message = outbox.as_message(mail)
+    message = delivery.as_message(mail)
     return Sent(mail.subject, message.body or "", message.html or "", mail)
