@@ -63,7 +63,7 @@ EXPORT_STATES = {
 }
 EXPORT_HEADER = ("Subscription ID", "Subscription", "Quantity", "State", "Reseller")
 VIEW_NAMES = {
-    "": _l("All"),
+    "": lazy_pgettext("subscription", "All"),
     "renewing": _l("Renewing within 30 days"),
     "ending": _l("Ending within 30 days"),
     "trials": _l("Trials"),

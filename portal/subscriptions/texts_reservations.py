@@ -18,7 +18,7 @@ from portal.subscriptions.models import AskedState, Offer, RequestKind, Reservat
 from portal.subscriptions.texts import count, day, left, money
 from portal.subscriptions.texts_catalog import TERM_NAMES
 
-VIEW_NAMES = {"": _l("All"), "ending": _l("Ending within 90 days"), "asked": _l("Customer asks")}
+VIEW_NAMES = {"": lazy_pgettext("reservation", "All"), "ending": _l("Ending within 90 days"), "asked": _l("Customer asks")}
 KIND_NAMES = {
     RequestKind.EXCHANGE: _l("Exchange for another reservation"),
     RequestKind.CANCEL: _l("Cancel the reservation"),

@@ -12,6 +12,7 @@ from portal.core import audit, clock, throttle
 from portal.core.access import Permission
 from portal.core.db import find
 from portal.core.errors import Refused, Stale
+from portal.core.i18n import show_day, show_money
 from portal.core.lists import ListQuery
 from portal.core.money import currency_of
 from portal.core.pages import invalid, page, see_other
@@ -126,7 +127,7 @@ def create_price(offer_id: UUID) -> ResponseReturnValue:
         except Refused as refusal:
             form.refuse(refusal)
         else:
-            flash(_("The price is set."), "success")
+            flash(_("The price is %(price)s from %(day)s on.", price=show_money(form.price.data), day=show_day(form.from_on.data)), "success")
             return see_other(url_for(".show", offer_id=offer_id, _anchor="prices"))
     return invalid("catalog/price.html", form=form, offer=offer, texts=texts_catalog)
 

@@ -316,6 +316,7 @@ def test_prices_hold_from_their_day_on_and_future_ones_can_go(people):
         billing = people(BILLING)
         later = billing.submit(billing.get(f"/catalog/{offer_id}/prices/new"), price="12", from_on=(today + timedelta(days=40)).isoformat())
         page = billing.submit(billing.get(f"/catalog/{offer_id}/prices/new"), price="13.5", cost="9", from_on=(today + timedelta(days=90)).isoformat())
+        assert page.flashes[0].startswith("The price is €13.50 from ")
         states = [row.get_text(" ", strip=True) for row in page.soup.select("#prices tbody td[data-label=State]")]
         assert states == ["Later", "Now", "Past"]
         assert "€12.00" in people(SALES).get("/catalog").text

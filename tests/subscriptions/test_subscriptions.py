@@ -416,6 +416,7 @@ class TestActions:
         assert charged(base) == [6000, -6000]
         sales.get(f"{url}/cancellation", 409)
         sales.get(f"{url}/suspension", 409)
+        assert "Name as owner" not in sales.get(url).text
 
     def test_after_the_window_it_stops_at_renewal_and_can_be_taken_back(self, people):
         """R83"""
