@@ -276,11 +276,19 @@ def _hang_up(connection: SmtpConnection | None) -> None:
 
 
 def _release_lapsed_claims() -> None:
-    """A worker died over these: they may have gone out, and will go (again) now; the outbox says so."""
+    """A worker died over these: they may have gone out, and will go (again) now; the outbox says so. What waits for a time that no pause reaches is due as well."""
+    at = clock.now()
+    lapsed = sa.or_(Mail.claimed_at < at - LEASE, Mail.claimed_at > at + LEASE)  # later: the clock ran ahead then
     released = db.session.execute(
         sa.update(Mail)
-        .where(Mail.state == MailState.SENDING, Mail.claimed_at < clock.now() - LEASE)
-        .values(state=MailState.QUEUED, uncertain=True, claim=None, next_attempt_at=clock.now())
+        .where(Mail.state == MailState.SENDING, lapsed)
+        .values(state=MailState.QUEUED, uncertain=True, claim=None, next_attempt_at=at)
         .execution_options(synchronize_session=False)
     )
-    db.session.commit() if released.rowcount else db.session.rollback()  # type: ignore[attr-defined]
+    early = db.session.execute(
+        sa.update(Mail)
+        .where(Mail.state == MailState.QUEUED, Mail.next_attempt_at > at + BACK_OFF[-1] + LEASE)
+        .values(next_attempt_at=at)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit() if released.rowcount or early.rowcount else db.session.rollback()  # type: ignore[attr-defined]

@@ -65,7 +65,12 @@ SEARCH = Limit("search", "1200/minute", light=True)
 
 
 class DatabaseStorage(Storage):  # type: ignore[misc]
-    """Counters of the `limits` library in one table; each count is a short transaction of its own."""
+    """Counters of the `limits` library in one table; each count is a short transaction of its own.
+
+    A count that ends later than any window can was made while the clock ran ahead: it is over.
+    """
+
+    LONGEST = 25 * 60 * 60  # seconds: no window lasts so long
 
     STORAGE_SCHEME = ["portal"]
 
@@ -79,7 +84,7 @@ class DatabaseStorage(Storage):  # type: ignore[misc]
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = clock.now().timestamp()
         insert = _upsert_for(db.engine.dialect.name)(ThrottleCount).values(key=key, count=amount, expires_at=now + expiry)
-        lapsed = ThrottleCount.expires_at <= now
+        lapsed = sa.or_(ThrottleCount.expires_at <= now, ThrottleCount.expires_at > now + self.LONGEST)
         statement = insert.on_conflict_do_update(
             index_elements=["key"],
             set_={
@@ -109,7 +114,8 @@ class DatabaseStorage(Storage):  # type: ignore[misc]
 
     def _row(self, key: str) -> tuple[int, float]:
         now = clock.now().timestamp()
-        statement = sa.select(ThrottleCount.count, ThrottleCount.expires_at).where(ThrottleCount.key == key, ThrottleCount.expires_at > now)
+        lives = ThrottleCount.expires_at.between(now, now + self.LONGEST)
+        statement = sa.select(ThrottleCount.count, ThrottleCount.expires_at).where(ThrottleCount.key == key, lives)
         with db.engine.connect() as connection:
             row = connection.execute(statement).one_or_none()
         return (row[0], row[1]) if row else (0, now)
@@ -188,8 +194,9 @@ def forgive(limit: Limit, key: object) -> None:
 
 def sweep() -> int:
     """Delete counts whose window is over."""
+    now = clock.now().timestamp()
     with writing(), db.engine.begin() as connection:
-        return int(connection.execute(sa.delete(ThrottleCount).where(ThrottleCount.expires_at < clock.now().timestamp())).rowcount)
+        return int(connection.execute(sa.delete(ThrottleCount).where(~ThrottleCount.expires_at.between(now, now + DatabaseStorage.LONGEST))).rowcount)
 
 
 def _wait(limit: Limit, key: object) -> int:

@@ -233,6 +233,18 @@ def test_a_server_that_comes_back_gets_everything_within_a_minute(smtp):
     assert {received.recipients[0] for received in smtp.received} == {TO, "other@papeterie.example"}
 
 
+def test_a_clock_that_ran_ahead_holds_up_no_mail_when_it_is_set_right(smtp):
+    """R103: what waits until next year, and what was claimed then, goes out now."""
+    with clock.shifted(timedelta(days=365)):
+        waiting, claimed = post(), post("other@papeterie.example")
+        held = row(claimed)
+        held.state, held.claimed_at = MailState.SENDING, clock.now()
+        db.session.commit()
+
+    assert deliver() == 2
+    assert [row(waiting).uncertain, row(claimed).uncertain] == [False, True]
+
+
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("answer", ["421 closing", "451 later"])
 def test_a_temporary_refusal_at_any_step_delays(smtp, step, answer):

@@ -67,6 +67,20 @@ def test_a_limit_opens_again_when_its_window_is_over(app):
         throttle.hit(THREE, "somebody")
 
 
+def test_a_clock_that_ran_ahead_locks_nobody_out_when_it_is_set_right(app):
+    """S11: counts of next year would last until then."""
+    with clock.shifted(timedelta(days=365)):
+        throttle.hit(THREE, "somebody", times=3)
+        throttle.hit(THREE, "somebody else", times=3)
+
+    throttle.check(THREE, "somebody")
+    throttle.hit(THREE, "somebody")
+    assert throttle.sweep() == 1
+    throttle.hit(THREE, "somebody", times=2)
+    with pytest.raises(TooMany):
+        throttle.hit(THREE, "somebody")
+
+
 def test_going_on_trying_does_not_lengthen_the_wait(app):
     """S11: nobody is locked out for good."""
     for minutes in range(15):
