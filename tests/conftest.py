@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from flask import Flask
 from sqlalchemy import event
@@ -11,6 +12,11 @@ from portal.activity.texts import FIELDS
 from portal.core.db import db, writing
 from tests.support import databases
 from tests.support.page import Visitor
+
+
+# No test is timed: a busy machine says nothing about the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:
