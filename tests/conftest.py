@@ -13,7 +13,6 @@ from portal.core.db import db, writing
 from tests.support import databases
 from tests.support.page import Visitor
 
-
 # No test is timed: a busy machine says nothing about the code.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
