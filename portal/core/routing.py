@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from flask import Blueprint, Flask, Response, current_app, flash, g, make_response, render_template, request
@@ -152,10 +153,22 @@ def error_response(status: int, title: str, message: str, *, reference: str | No
         response = into_flash(make_response(render_template("layouts/_flash.html", **shell()), status))
     else:
         layout = "layouts/app.html" if g.get("actor") else "layouts/plain.html"
-        context = shell() | {"title": title, "message": message, "reference": reference, "layout": layout, "status": status}
+        context = shell() | {"title": title, "message": message, "reference": reference, "layout": layout, "status": status, "back": _came_from()}
         response = make_response(render_template("errors/error.html", **context), status)
     response.headers.update(headers or {})
     return response
+
+
+def _came_from() -> str | None:
+    """The portal's own page that led to this one."""
+    try:
+        came = urlsplit(request.referrer or "")
+    except ValueError:
+        return None
+    here = request.method in SAFE and came.path == request.path
+    if (came.scheme, came.netloc) != (request.scheme, request.host) or came.path.startswith("//") or here:
+        return None
+    return came.path + (f"?{came.query}" if came.query else "")
 
 
 def init_app(app: Flask) -> None:

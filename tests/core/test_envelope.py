@@ -182,3 +182,23 @@ def test_a_database_that_is_away_is_said_in_words(app, people, monkeypatch, meth
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
     assert "The database does not answer" in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("came_from", "back"),
+    [
+        ("http://localhost/customers?q=tell", "/customers?q=tell"),
+        ("http://localhost/nowhere", None),  # a page that was loaded again
+        ("http://elsewhere.example/customers", None),
+        ("https://localhost/customers", None),
+        ("http://localhost//elsewhere.example", None),
+        ("javascript:alert(1)", None),
+        ("http://[localhost/customers", None),
+        ("", None),
+    ],
+)
+def test_an_error_leads_back_to_the_page_before(people, came_from, back):
+    """S32"""
+    page = people(ADMIN).get("/nowhere", 404, Referer=came_from)
+
+    assert [link["href"] for link in page.soup.select("main .cluster a")] == [*([back] if back else []), "/"]
