@@ -310,7 +310,7 @@ def _customer(column: Any) -> Any:
 
 _finder = Finder(
     Order,
-    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name)),
+    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name), _customer(Customer.state)),
     {"newest": NEWEST},
     _filtered,
     _filter_values,

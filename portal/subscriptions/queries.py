@@ -156,7 +156,7 @@ def _view_values(query: ListQuery) -> dict[str, Any]:
 
 _finder = Finder(
     S,
-    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name)),
+    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name), _customer(Customer.state)),
     {"newest": Sort(S.id, S.id, descending=True), "day": Sort(S.turns_on, S.id), "trial": Sort(S.trial_ends_on, S.id)},
     _view,
     _view_values,

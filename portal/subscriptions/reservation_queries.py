@@ -141,7 +141,7 @@ def _customer(column: Any) -> Any:
 
 _finder = Finder(
     R,
-    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name)),
+    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name), _customer(Customer.state)),
     {"newest": NEWEST, "day": Sort(R.ends_on, R.id)},
     _view,
     _values,

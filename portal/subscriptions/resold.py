@@ -56,8 +56,9 @@ SUBSCRIPTION_COLUMNS = (
     _provider(S),
     _own(S, Customer.public_id),
     _own(S, Customer.name),
+    _own(S, Customer.state),
 )
-ORDER_COLUMNS = (*order_queries.COLUMNS, _provider(Order), _own(Order, Customer.public_id), _own(Order, Customer.name))
+ORDER_COLUMNS = (*order_queries.COLUMNS, _provider(Order), _own(Order, Customer.public_id), _own(Order, Customer.name), _own(Order, Customer.state))
 # Names as search.containing() looks through them: two spaces before each word.
 _names = sa.literal("  ") + sa.func.replace(S.name_key, " ", "  ")
 NEWEST = Sort(S.id, S.id, descending=True)

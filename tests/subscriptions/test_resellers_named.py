@@ -220,10 +220,14 @@ def test_what_was_sold_follows_the_record_to_the_company_that_proves_the_domain(
     admin.get(f"/my/subscriptions/{subscription}", 404)
     admin.get(f"/my/orders/{placed}", 404)
     sales.get(f"/customers/{organization}/subscriptions", 404)
+    for kind, key in (("subscriptions", subscription), ("orders", placed)):  # what was sold is listed still, and leads nowhere meanwhile
+        listed = sales.get(f"/{kind}")
+        assert "Relationship pending" in listed.text and not listed.has_link(f"/customers/{organization}/{kind}/{key}")
     with writing(), scoped(Scope(partner_id=who.organization_id)):
         db.session.scalars(sa.select(Customer).where(Customer.id == record_id)).one().state = RelationshipState.ACTIVE
         db.session.commit()
     assert names(admin.get("/my/subscriptions")) == names(sales.get(f"/customers/{organization}/subscriptions")) == ["Suite"]
+    assert sales.get("/subscriptions").has_link(f"/customers/{organization}/subscriptions/{subscription}")
     assert "Plan" in cart(sales, f"/customers/{organization}").text
 
 
