@@ -88,7 +88,11 @@ class Finder:
     def _indexed_statement(self, sort: str, filters: Filters, way: str, words: int, dialect: str) -> sa.Select:
         """What the index finds is put in order and counted; it is asked once for both."""
         column, key, descending = self.sorts[sort].column, self.sorts[sort].key, self.sorts[sort].descending
-        found = self.narrow(sa.select(key.label("key"), column.label("place")), filters).where(*self._indexed_words(words, dialect)).cte("found")
+        hits = self.narrow(sa.select(key.label("key"), column.label("place")), filters)
+        if dialect == "sqlite" and column is key and way == "first" and descending and self.through is None:
+            found = search.newest_first(hits, self.model, lists.COUNTED_UP_TO + 1).cte("found")
+        else:
+            found = hits.where(*self._indexed_words(words, dialect)).cte("found")
         order = Sort(found.c.key if column is key else found.c.place, found.c.key, descending)
         near = lists.keyset(sa.select(found.c.key), way, order)
         rows = self._rows_of(sa.select(near.subquery().c.key), sort, way)

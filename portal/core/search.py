@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from portal.core.db import Key, limited
 from portal.core.words import search_words
 
 INDEX_SUFFIX = "_search"
@@ -36,10 +37,21 @@ def indexed(model: Any, column: Any, number: int, dialect: str) -> list[sa.Colum
     """The conditions put so that the trigram index answers them."""
     if dialect != "sqlite":
         return containing(column, number)
+    table, hit = _index_of(model)
+    return [model.id.in_(sa.select(table.c.rowid).where(hit))]
+
+
+def newest_first(statement: sa.Select, model: Any, limit: int) -> sa.Select:
+    """The first rows that SQLite's index finds, the last written first: it gives them in that order and looks no further."""
+    table, hit = _index_of(model)
+    return limited(statement.join(table, table.c.rowid == model.id).where(hit).order_by(table.c.rowid.desc()), limit)
+
+
+def _index_of(model: Any) -> tuple[sa.TableClause, sa.ColumnElement[bool]]:
+    """SQLite's index as a table, and the condition that asks it."""
     name = model.__tablename__ + INDEX_SUFFIX
-    table = sa.table(name, sa.column("rowid"), sa.column(name))
-    hits = sa.select(table.c.rowid).where(table.c[name].op("MATCH")(sa.bindparam("match", type_=sa.Unicode())))
-    return [model.id.in_(hits)]
+    table = sa.table(name, sa.column("rowid", Key), sa.column(name))
+    return table, table.c[name].op("MATCH")(sa.bindparam("match", type_=sa.Unicode()))
 
 
 def parameters(query: str) -> dict[str, str]:
