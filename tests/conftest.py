@@ -1,5 +1,7 @@
 """Fixtures for every test: a fresh copy of the small world on both databases, and its people."""
 
+import functools
+import gc
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -9,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from portal.activity.texts import FIELDS
+from portal.core import lists
 from portal.core.db import db, writing
 from tests.support import databases
 from tests.support.page import Visitor
@@ -85,6 +88,24 @@ class People:
             session["_fresh"] = True
             session["user"] = user_id
         return visitor
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Lists with so many rows a page, in statements that are built for them alone."""
+
+    def shorten(rows: int) -> None:
+        monkeypatch.setattr(lists, "PAGE_SIZE", rows)
+        _forget_statements()
+
+    yield shorten
+    _forget_statements()
+
+
+def _forget_statements() -> None:
+    for found in gc.get_objects():
+        if isinstance(found, functools._lru_cache_wrapper) and str(getattr(found, "__module__", "")).startswith("portal."):
+            found.cache_clear()
 
 
 @pytest.fixture

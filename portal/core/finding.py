@@ -11,6 +11,7 @@ from portal.core.db import PLANNED_ANEW, db, limited
 from portal.core.lists import ListQuery, Page, Sort
 
 WINDOW = 8000  # rows looked through in list order before the trigram index is asked
+HITS = 5 * lists.PAGE_SIZE  # counted where the index gives them in the list's order; when there are more, the first page says no total
 Filters = tuple[str, ...]
 
 
@@ -89,14 +90,13 @@ class Finder:
         """What the index finds is put in order and counted; it is asked once for both."""
         column, key, descending = self.sorts[sort].column, self.sorts[sort].key, self.sorts[sort].descending
         hits = self.narrow(sa.select(key.label("key"), column.label("place")), filters)
-        if dialect == "sqlite" and column is key and way == "first" and descending and self.through is None:
-            found = search.newest_first(hits, self.model, lists.COUNTED_UP_TO + 1).cte("found")
-        else:
-            found = hits.where(*self._indexed_words(words, dialect)).cte("found")
+        in_order = dialect == "sqlite" and column is key and descending and way == "first" and self.through is None
+        found = (search.newest_first(hits, self.model, HITS + 1) if in_order else hits.where(*self._indexed_words(words, dialect))).cte("found")
         order = Sort(found.c.key if column is key else found.c.place, found.c.key, descending)
         near = lists.keyset(sa.select(found.c.key), way, order)
         rows = self._rows_of(sa.select(near.subquery().c.key), sort, way)
-        return lists.with_count(rows, sa.select(found.c.key)).execution_options(**PLANNED_ANEW)
+        in_all = lists.counting(sa.select(found.c.key)).scalar_subquery()
+        return rows.add_columns((sa.func.nullif(in_all, HITS + 1) if in_order else in_all).label("in_all")).execution_options(**PLANNED_ANEW)
 
     def _rows_of(self, hits: sa.Select, sort: str, way: str) -> sa.Select:
         """The columns of a page's rows: what each of them costs is spent on no more than these."""

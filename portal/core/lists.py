@@ -114,7 +114,7 @@ class Page:
         return _("%(number)s in all", number=show_number(self.total))
 
 
-def keyset(statement: sa.Select, way: str, sort: Sort, *, limit: int = PAGE_SIZE + 1) -> sa.Select:
+def keyset(statement: sa.Select, way: str, sort: Sort, *, limit: int | None = None) -> sa.Select:
     """The statement in order from a position on, one row more than a page; `place()` gives the position's parameters.
 
     `way` is the query's: "first", "after", "before" or "last".
@@ -125,7 +125,7 @@ def keyset(statement: sa.Select, way: str, sort: Sort, *, limit: int = PAGE_SIZE
         there = sa.tuple_(sa.bindparam("place_value", type_=sort.column.type), sa.bindparam("place_key", type_=sort.key.type))
         statement = statement.where(here < there if descending else here > there)
     ordered = (sort.column.desc(), sort.key.desc()) if descending else (sort.column, sort.key)
-    return limited(statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])), limit)
+    return limited(statement.order_by(*(ordered if sort.column is not sort.key else ordered[:1])), limit or PAGE_SIZE + 1)
 
 
 def place(query: ListQuery, sort: Sort) -> dict[str, Any]:
@@ -144,8 +144,9 @@ def place(query: ListQuery, sort: Sort) -> dict[str, Any]:
     return {"place_value": value, "place_key": position[1]}
 
 
-def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | None, size: int = PAGE_SIZE) -> Page:
+def paged(rows: Sequence[Any], query: ListQuery, positions: Any, total: int | None, size: int | None = None) -> Page:
     """Cut what `keyset` brought to a page; `positions(row)` gives a row's (sort value, key)."""
+    size = size or PAGE_SIZE
     more = len(rows) > size
     rows = rows[:size]
     if query.way in ("before", "last"):

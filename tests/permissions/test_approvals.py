@@ -308,9 +308,9 @@ def test_the_list_begins_with_what_waits_the_longest_first(people, waiting, htmx
         assert found(f"?state=all&customer={nobody}") == []
 
 
-def test_its_pages_put_together_are_the_list(people, monkeypatch):
+def test_its_pages_put_together_are_the_list(people, small_pages):
     """R101"""
-    monkeypatch.setattr("portal.core.lists.PAGE_SIZE", 2)
+    small_pages(2)
     world.turned_on(above=0)
     keys = [world.bought(1) for _ in range(5)]
     for state, expected in (("", keys), ("?state=all", keys[::-1])):

@@ -89,9 +89,9 @@ class TestLists:
         assert names(sales.get("/reservations?ending=1")) == names(sales.get("/reservations?asked=1")) == ["Near"]
 
     @pytest.mark.parametrize("path", ["customer", "everywhere", "mine"])
-    def test_pages_put_together_are_the_list(self, people, path, monkeypatch):
+    def test_pages_put_together_are_the_list(self, people, path, small_pages):
         """R101"""
-        monkeypatch.setattr("portal.core.lists.PAGE_SIZE", 3)
+        small_pages(3)
         for number in range(7):
             reserved(f"Server {number}")
         url = {"customer": f"{tellier()}/reservations", "everywhere": "/reservations", "mine": "/my/reservations"}[path]

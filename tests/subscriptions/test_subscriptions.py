@@ -7,9 +7,10 @@ import pytest
 
 from portal.core import clock, jobs
 from portal.core.db import db
+from portal.core.finding import Finder
 from portal.core.scope import EVERYTHING, scoped
-from portal.subscriptions import catalog, service
-from portal.subscriptions.models import Charge, SubscriptionState
+from portal.subscriptions import catalog, queries, service
+from portal.subscriptions.models import Charge, Subscription, SubscriptionState
 from tests.subscriptions import world
 from tests.subscriptions.world import ADMIN, SALES, change, row, sold, tellier
 from tests.support import make
@@ -56,9 +57,9 @@ class TestLists:
             assert names(people(SALES).get(f"{tellier()}/subscriptions?{asked}", htmx=htmx)) == expected
 
     @pytest.mark.parametrize("sort", ["family", "name", "day"])
-    def test_its_pages_put_together_are_the_list(self, people, sort, monkeypatch):
+    def test_its_pages_put_together_are_the_list(self, people, sort, small_pages):
         """R101"""
-        monkeypatch.setattr("portal.core.lists.PAGE_SIZE", 3)
+        small_pages(3)
         sold(*(f"Product {number}" for number in range(7)), quantity=1)
         sold("Extra", add_on_of="Product-3", quantity=1)
         sales, found, url = people(SALES), [], f"{tellier()}/subscriptions?sort={sort}"
@@ -92,6 +93,24 @@ class TestLists:
         assert names(sales.get("/subscriptions?q=sarrault")) == []
         exported = sales.get("/subscriptions/export?q=suite").response.get_data().decode("utf-8-sig").splitlines()
         assert exported[1] == f"{tellier().rpartition('/')[2]},Maison Tellier,{first},Office Suite,5,Active,"
+
+    @pytest.mark.parametrize("hits", [4, 50])
+    def test_what_the_index_alone_finds_is_paged_newest_first(self, people, hits, monkeypatch, small_pages):
+        """R101: behind the window in list order; also when there are more hits than are counted."""
+        small_pages(3)
+        monkeypatch.setattr("portal.core.finding.HITS", hits)
+        finder = queries._finder
+        monkeypatch.setattr(queries, "_finder", Finder(Subscription, finder.columns, finder.sorts, finder.narrow, finder.values, window=1))
+        sold(*(f"Cloud {number}" for number in range(7)), "Backup", quantity=1)
+        sales, found, url = people(SALES), [], "/subscriptions?q=cloud+tell"
+        while url:
+            page = sales.get(url)
+            found += names(page)
+            following = page.soup.select_one("a[rel=next]")
+            assert "7 in all" in page.text or (hits == 4 and db.engine.dialect.name == "sqlite" and "More than 3" in page.text)
+            url = following["href"] if following else None
+
+        assert found == [f"Cloud {number}" for number in reversed(range(7))]
 
     def test_a_renamed_customer_is_found_by_its_new_name(self, people):
         """R13"""
