@@ -8,6 +8,7 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import escape
 
 from portal.coming_up import queries, service, waiting
 from portal.core import clock, throttle
@@ -74,7 +75,7 @@ def _shown() -> dict[str, Any]:
         "outdated": queries.outdated_agreements() if query.way == "first" else [],
         "most_aside": queries.ASIDE,
         "most_extending": queries.EXTENDING,
-        "kind_names": {kind: str(name) for kind, name in KIND_NAMES.items()},
+        "kind_names": {kind: escape(name) for kind, name in KIND_NAMES.items()},
         "day": lambda on: day(on, spoken),
         "left": lambda on: left(on, today, spoken),
     }
