@@ -14,7 +14,7 @@ from flask_babel import lazy_pgettext
 from portal.accounts import queries as accounts
 from portal.core import money
 from portal.core.audit import ACTIONS
-from portal.core.i18n import languages, show_datetime, show_day, show_money, show_number, speaking
+from portal.core.i18n import language, languages, show_datetime, show_day, show_money, show_number, speaking
 from portal.core.places import country_names
 from portal.customers.texts import AGREEMENT_NAMES, RELATIONSHIP_NAMES, SEGMENT_NAMES
 from portal.directory import taxonomy
@@ -283,17 +283,10 @@ class Vocabulary:
             if key in DAYS and value:
                 return show_day(date.fromisoformat(value))
             if key in AMOUNTS and value:
-                return self._amount(value, currency)
+                return _amount(value, currency, language())
         except ValueError:  # what somebody typed into a filter is kept as it was typed
             return str(value)
         return self.written(key, value, about=about)
-
-    def _amount(self, value: str, currency: str) -> str:
-        found = _AMOUNT.fullmatch(value)
-        if found is None or not (found[2] or currency):
-            return value
-        amount = show_money(money.parse(found[1], found[2] or currency, "en"))
-        return self.from_day % {"number": amount, "day": show_day(date.fromisoformat(found[3]))} if found[3] else amount
 
     def written(self, key: str, value: Any, *, about: str = "") -> str:
         """One value with its code in words; nothing for what is not there. `about`: what the entry is about, the first part of its action."""
@@ -310,6 +303,15 @@ class Vocabulary:
         if key == "action":
             return self.actions.get(value, value)
         return self.values.get(value, str(value)) if key in CODED else str(value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _amount(value: str, currency: str, spoken: str) -> str:
+    found = _AMOUNT.fullmatch(value)
+    if found is None or not (found[2] or currency):
+        return value
+    amount = show_money(money.parse(found[1], found[2] or currency, "en"))
+    return vocabulary(spoken).from_day % {"number": amount, "day": show_day(date.fromisoformat(found[3]))} if found[3] else amount
 
 
 def _both(details: dict[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:

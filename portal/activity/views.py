@@ -135,11 +135,9 @@ def _day(typed: str | None) -> date | None:
     return day if EARLIEST <= day <= LATEST else None
 
 
-@feature.app_template_filter("action_name")
-def action_name(action: str) -> str:
-    return vocabulary(language()).actions.get(action, action)
-
-
-@feature.app_template_filter("changes")
-def changes(entry: Any) -> list[tuple[str, str, str]]:
-    return vocabulary(language()).changes(entry.action, entry.details)
+@feature.app_template_filter("told")
+def told(entry: Any) -> tuple[str, list[tuple[str, str, str]], bool]:
+    """What an entry says: its action, what changed, and whether anything stood there before."""
+    words = vocabulary(language())
+    changes = words.changes(entry.action, entry.details)
+    return words.actions.get(entry.action, entry.action), changes, any(before for _label, before, _after in changes)
