@@ -302,15 +302,9 @@ def _filter_values(query: ListQuery) -> dict[str, Any]:
     return {name: _KINDS[name](value) for name, value in query.filters.items()}
 
 
-def _customer(column: Any) -> Any:
-    """Something of the customer's record, row by row."""
-    record = sa.select(column).where(Customer.customer_id == Order.customer_id, Customer.partner_id == Order.partner_id)
-    return record.correlate(Order).scalar_subquery().label(f"customer_{column.key}")
-
-
 _finder = Finder(
     Order,
-    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name), _customer(Customer.state)),
+    (*COLUMNS, *subscriptions.customer_named(Order)),
     {"newest": NEWEST},
     _filtered,
     _filter_values,

@@ -104,7 +104,7 @@ def export(query: ListQuery, customer: Customer) -> tuple[sa.Select, dict[str, A
 
 
 def export_everywhere(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
-    statement, values = _finder.everything(query, _customer(written(Customer.public_id)), _customer(Customer.name), *_EXPORTED)
+    statement, values = _finder.everything(query, of_record(S, written(Customer.public_id)), of_record(S, Customer.name), *_EXPORTED)
     return _with_reseller(statement), values
 
 
@@ -131,10 +131,15 @@ def _values(query: ListQuery) -> dict[str, Any]:
     return {**search.parameters(query.words), **given}
 
 
-def _customer(column: Any) -> Any:
-    """Something of the customer's record, row by row."""
-    record = sa.select(column).where(Customer.customer_id == S.customer_id, Customer.partner_id == S.partner_id)
-    return record.correlate(S).scalar_subquery().label(f"customer_{column.key}")
+def of_record(row: Any, column: Any) -> Any:
+    """Something of the partner's record of the customer, row by row."""
+    record = sa.select(column).where(Customer.customer_id == row.customer_id, Customer.partner_id == row.partner_id)
+    return record.correlate(row).scalar_subquery().label(f"customer_{column.key}")
+
+
+def customer_named(row: Any) -> tuple[Any, ...]:
+    """What a list says of each row's customer; it has no page of its sales while the record is pending (R19)."""
+    return tuple(of_record(row, column) for column in (Customer.public_id, Customer.name, Customer.state))
 
 
 def _view(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
@@ -156,7 +161,7 @@ def _view_values(query: ListQuery) -> dict[str, Any]:
 
 _finder = Finder(
     S,
-    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name), _customer(Customer.state)),
+    (*COLUMNS, *customer_named(S)),
     {"newest": Sort(S.id, S.id, descending=True), "day": Sort(S.turns_on, S.id), "trial": Sort(S.trial_ends_on, S.id)},
     _view,
     _view_values,

@@ -103,7 +103,7 @@ def export(query: ListQuery, customer: Customer) -> tuple[sa.Select, dict[str, A
 
 
 def export_everywhere(query: ListQuery) -> tuple[sa.Select, dict[str, Any]]:
-    return _finder.everything(query, _customer(written(Customer.public_id)), _customer(Customer.name), *EXPORTED)
+    return _finder.everything(query, subscriptions.of_record(R, written(Customer.public_id)), subscriptions.of_record(R, Customer.name), *EXPORTED)
 
 
 @functools.cache
@@ -133,15 +133,9 @@ def _values(query: ListQuery) -> dict[str, Any]:
     return {**search.parameters(query.words), **given, **soon}
 
 
-def _customer(column: Any) -> Any:
-    """Something of the customer's record, row by row."""
-    record = sa.select(column).where(Customer.customer_id == R.customer_id, Customer.partner_id == R.partner_id)
-    return record.correlate(R).scalar_subquery().label(f"customer_{column.key}")
-
-
 _finder = Finder(
     R,
-    (*COLUMNS, _customer(Customer.public_id), _customer(Customer.name), _customer(Customer.state)),
+    (*COLUMNS, *subscriptions.customer_named(R)),
     {"newest": NEWEST, "day": Sort(R.ends_on, R.id)},
     _view,
     _values,
