@@ -241,20 +241,17 @@ def _head(organization_id: int) -> tuple[int, str]:
 
 def _locked_heads(session: Session, organization_ids: list[int]) -> dict[int, LogChain]:
     """The chain heads, locked in one order so that two transactions never wait for each other."""
-    statement = (
-        sa.select(LogChain)
-        .where(LogChain.organization_id.in_(organization_ids))
-        .order_by(LogChain.organization_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    heads = {head.organization_id: head for head in session.scalars(statement)}
+    heads = {head.organization_id: head for head in session.scalars(_HEADS, {"chains": organization_ids})}
     missing = [chain for chain in organization_ids if chain not in heads]
     if missing:
         insert = _upsert(session)(LogChain).values([{"organization_id": chain, "sequence": 0, "hash": GENESIS} for chain in missing])
         session.execute(insert.on_conflict_do_nothing(index_elements=["organization_id"]))
-        heads = {head.organization_id: head for head in session.scalars(statement)}
+        heads = {head.organization_id: head for head in session.scalars(_HEADS, {"chains": organization_ids})}
     return heads
+
+
+_chains = sa.select(LogChain).where(LogChain.organization_id.in_(sa.bindparam("chains", expanding=True)))
+_HEADS = _chains.order_by(LogChain.organization_id).with_for_update().execution_options(populate_existing=True)
 
 
 def _upsert(session: Session) -> Any:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from portal.accounts.models import Organization, User, UserRole, UserState
 from portal.core import outbox
 from portal.core.access import PARTNER_ROLES, POLICY, Actor, Permission, Role
-from portal.core.db import db
+from portal.core.db import Key, db, limited
 from portal.core.scope import Scope, scoped
 from portal.customers.models import Customer, RelationshipState
 from portal.subscriptions.models import Order, Subscription, SubscriptionState
@@ -104,8 +104,12 @@ def orderers(partner_id: int, *conditions: sa.ColumnElement[bool]) -> list[User]
 
 
 def admins(organization_id: int, role: Role) -> list[User]:
-    active = sa.select(User).where(User.organization_id == organization_id, User.state == UserState.ACTIVE)
-    return list(db.session.scalars(active.join(UserRole, UserRole.user_id == User.id).where(UserRole.role == role).order_by(User.id).limit(MOST)))
+    return list(db.session.scalars(_ADMINS, {"organization": organization_id, "role": role}))
+
+
+_active = sa.select(User).where(User.organization_id == sa.bindparam("organization", type_=Key), User.state == UserState.ACTIVE)
+_with_role = _active.join(UserRole, UserRole.user_id == User.id).where(UserRole.role == sa.bindparam("role", type_=UserRole.role.type))
+_ADMINS = limited(_with_role.order_by(User.id), MOST)
 
 
 def _customer(row: Subscription) -> Customer | None:

@@ -15,7 +15,7 @@ from portal.agreements import queries as agreements
 from portal.agreements.models import AgreementState
 from portal.core import audit
 from portal.core.access import Actor, Side
-from portal.core.db import attempt, db, find
+from portal.core.db import Key, attempt, db, find
 from portal.core.errors import NotFound, Refused, Stale
 from portal.core.money import Money, currency_of
 from portal.customers.models import Customer, RelationshipState
@@ -137,12 +137,15 @@ def cart_of(customer: Customer, *, by: Actor, at: datetime) -> Cart:
 
 def my_cart(public_id: UUID, customer: Customer, *, by: Actor) -> Cart:
     """One's own for this customer, ordered or not, locked; NotFound for anybody else's."""
-    mine = sa.select(Cart).where(Cart.public_id == public_id, Cart.author_id == by.user_id, Cart.customer_id == customer.customer_id)
-    cart = db.session.scalar(mine.with_for_update().execution_options(populate_existing=True))
+    cart = db.session.scalar(_MINE, {"cart": public_id, "author": by.user_id, "customer": customer.customer_id})
     if cart is None:
         check_relationship(customer)  # with its end the open carts have gone
         raise NotFound(public_id)
     return cart
+
+
+_mine = (Cart.author_id == sa.bindparam("author", type_=Key), Cart.customer_id == sa.bindparam("customer", type_=Key))
+_MINE = sa.select(Cart).where(Cart.public_id == sa.bindparam("cart", type_=sa.Uuid()), *_mine).with_for_update().execution_options(populate_existing=True)
 
 
 def put(cart: Cart, offer: Offer, quantity: int, *, at: datetime) -> None:
@@ -209,8 +212,7 @@ def quotes_for(lines: Mapping[str, int], standing: Standing, *, today: date, agr
     if not lines:
         return []
     wanted = {UUID(key): number for key, number in lines.items()}
-    statement = sa.select(Offer, catalog.price_then(standing.currency, today)).where(Offer.public_id.in_(wanted))
-    rows = db.session.execute(statement.order_by(Offer.add_on_of_id.is_not(None), Offer.name_key, Offer.id)).all()
+    rows = db.session.execute(_QUOTED, {"offers": list(wanted), "currency": standing.currency, "day": today}).all()
     with_it, quoted = bases_among(offer for offer, _price in rows), []
     for offer, minor in rows:
         listed = Money(minor, standing.currency) if minor is not None else None
@@ -218,6 +220,12 @@ def quotes_for(lines: Mapping[str, int], standing: Standing, *, today: date, agr
         quote = _quote(offer, wanted[offer.public_id], unit, standing, with_it, today)
         quoted.append(quote if unit == listed else replace(quote, listed=listed))
     return quoted
+
+
+# Built once, as `_MINE`: every page with a cart asks for them.
+_price = catalog.price_then(sa.bindparam("currency", type_=sa.Unicode()), sa.bindparam("day", type_=sa.Date()))
+_chosen = Offer.public_id.in_(sa.bindparam("offers", type_=sa.Uuid(), expanding=True))
+_QUOTED = sa.select(Offer, _price).where(_chosen).order_by(Offer.add_on_of_id.is_not(None), Offer.name_key, Offer.id)
 
 
 def bases_among(offers: Iterable[Offer]) -> dict[int, Offer]:
