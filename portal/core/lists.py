@@ -51,8 +51,10 @@ class ListQuery:
     last: bool = False
 
     @classmethod
-    def parse(cls, path: str, args: Mapping[str, str], *, sorts: Sequence[str], filters: Mapping[str, Iterable[str] | None]) -> "ListQuery":
-        """`filters` maps each filter to its allowed values, None for free text; the first of `sorts` is the default."""
+    def parse(
+        cls, path: str, args: Mapping[str, str], *, sorts: Sequence[str], filters: Mapping[str, Iterable[str] | None], searched: bool = True
+    ) -> "ListQuery":
+        """`filters` maps each filter to its allowed values, None for free text; the first of `sorts` is the default. A list not `searched` has no words."""
         chosen = {}
         for name, allowed in filters.items():
             value = args.get(name, "").replace("\x00", "")[:200]
@@ -61,7 +63,7 @@ class ListQuery:
         sort = args.get("sort", "")
         return cls(
             path=path,
-            words=" ".join(args.get("q", "").replace("\x00", "").split())[:200],
+            words=" ".join(args.get("q", "").replace("\x00", "").split())[:200] if searched else "",
             filters=chosen,
             sort=sort if sort in sorts else sorts[0],
             default_sort=sorts[0],

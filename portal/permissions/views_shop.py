@@ -113,7 +113,7 @@ def create(partner_id: UUID, offer_id: UUID) -> ResponseReturnValue:
 
 @feature.get("/purchases", permission=P.MY_ORDERS)
 def index_purchases() -> ResponseReturnValue:
-    query = ListQuery.parse("/my/shop/purchases", request.args, sorts=["newest"], filters=shop.PURCHASES)
+    query = ListQuery.parse("/my/shop/purchases", request.args, sorts=["newest"], filters=shop.PURCHASES, searched=False)
     return page("shop/purchases.html", swaps=("results",), query=query, found=shop.purchases(query), **_words())
 
 

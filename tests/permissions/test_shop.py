@@ -454,6 +454,14 @@ def test_the_list_is_searched_filtered_and_paged(people, there, monkeypatch):
     shop._offers_statement.cache_clear()
 
 
+def test_words_in_the_address_of_the_purchases_change_nothing(people, there):
+    """The list has no search field; an address with words, typed or kept from another list, shows it whole."""
+    buyer = people(BUYER)
+    buyer.submit(reviewed(buyer, there), there.url)
+
+    assert len(buyer.get("/my/shop/purchases?q=anything").soup.select("#results td.title")) == 1
+
+
 def test_no_more_of_the_partner_shows_than_its_offers(people, there):
     """R2: no cost, no SKU, no name that the partner gave the customer."""
 
