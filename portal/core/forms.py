@@ -205,8 +205,15 @@ def checkboxes(label: Any, choices: Any, *, hint: Any = "", validators: Iterable
     )
 
 
+class _WholeNumber(IntegerField):
+    """What only programmers take for a number, such as 1_0, is a slip of the finger."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([typed.replace("_", "?") for typed in valuelist])
+
+
 def whole_number(label: Any, *, least: int, most: int, default: int | None = None, hint: Any = "", required: bool = True) -> Any:
-    return IntegerField(
+    return _WholeNumber(
         label,
         description=hint,
         default=default,

@@ -9,9 +9,9 @@ from portal.subscriptions.catalog import MOST_PIECES
 
 
 class QuantityForm(forms.Form):
-    """`confirmed` is the quantity whose price was shown last: only that one is ordered. The range is the offer's, which the service knows."""
+    """`confirmed` is the quantity whose price was shown last: only that one is ordered. The offer's own range, which the service knows, is narrower."""
 
-    quantity = forms.whole_number(_l("Quantity"), least=-MOST_PIECES, most=MOST_PIECES)
+    quantity = forms.whole_number(_l("Quantity"), least=1, most=MOST_PIECES)
     confirmed = forms.hidden()
     version = forms.version_field()
 

@@ -334,7 +334,18 @@ class TestQuantity:
 
         assert "It ends on that day unless its renewal is turned on again." in shown.text
 
-    @pytest.mark.parametrize(("typed", "message"), [("2", "3 to 9"), ("10", "3 to 9"), ("x", "whole number"), ("", "Fill this in")])
+    @pytest.mark.parametrize(
+        ("typed", "message"),
+        [
+            ("2", "3 to 9"),
+            ("10", "3 to 9"),
+            ("x", "whole number"),
+            ("1_0", "whole number"),
+            ("-3", "1 to 100,000"),
+            ("9" * 12, "1 to 100,000"),
+            ("", "Fill this in"),
+        ],
+    )
     def test_a_number_outside_the_offers_range_is_refused_beside_the_field(self, people, typed, message):
         (public_id,) = sold("Office Suite", minimum=3, maximum=9)
         sales = people(SALES)
