@@ -85,23 +85,23 @@ POST /business-profiles/<profile>/publication/removal        s  +-----+  0000  -
 GET  /business-profiles/new                                  s  +-----+  ++0+  ---  -
 POST /business-profiles/new                                  s  +-----+  ++0+  ---  -
 GET  /catalog                                                s  +-++++-  ++++  ---  -
-POST /catalog                                                s  +-+----  ++++  ---  -
+POST /catalog                                                s  +-+----  +-++  ---  -
 GET  /catalog/<offer>                                        s  +-++++-  0000  ---  -
-POST /catalog/<offer>                                        s  +-+----  0000  ---  -
-GET  /catalog/<offer>/edit                                   s  +-+----  0000  ---  -
-POST /catalog/<offer>/prices                                 s  +-+----  0000  ---  -
-GET  /catalog/<offer>/prices/new                             s  +-+----  0000  ---  -
-GET  /catalog/<offer>/prices/removal                         s  +-+----  0000  ---  -
-POST /catalog/<offer>/prices/removal                         s  +-+----  0000  ---  -
-POST /catalog/<offer>/restoration                            s  +-+----  0000  ---  -
-GET  /catalog/<offer>/withdrawal                             s  +-+----  0000  ---  -
-POST /catalog/<offer>/withdrawal                             s  +-+----  0000  ---  -
-GET  /catalog/export                                         s  +-+----  ++++  ---  -
-GET  /catalog/import                                         s  +-+----  ++++  ---  -
-POST /catalog/import                                         s  +-+----  ++++  ---  -
-GET  /catalog/import/<upload>                                s  0-+----  0000  ---  -
-POST /catalog/import/<upload>                                s  0-+----  0000  ---  -
-GET  /catalog/new                                            s  +-+----  ++++  ---  -
+POST /catalog/<offer>                                        s  +-+----  0-00  ---  -
+GET  /catalog/<offer>/edit                                   s  +-+----  0-00  ---  -
+POST /catalog/<offer>/prices                                 s  +-+----  0-00  ---  -
+GET  /catalog/<offer>/prices/new                             s  +-+----  0-00  ---  -
+GET  /catalog/<offer>/prices/removal                         s  +-+----  0-00  ---  -
+POST /catalog/<offer>/prices/removal                         s  +-+----  0-00  ---  -
+POST /catalog/<offer>/restoration                            s  +-+----  0-00  ---  -
+GET  /catalog/<offer>/withdrawal                             s  +-+----  0-00  ---  -
+POST /catalog/<offer>/withdrawal                             s  +-+----  0-00  ---  -
+GET  /catalog/export                                         s  +-+----  +-++  ---  -
+GET  /catalog/import                                         s  +-+----  +-++  ---  -
+POST /catalog/import                                         s  +-+----  +-++  ---  -
+GET  /catalog/import/<upload>                                s  0-+----  0-00  ---  -
+POST /catalog/import/<upload>                                s  0-+----  0-00  ---  -
+GET  /catalog/new                                            s  +-+----  +-++  ---  -
 GET  /coming-up                                              s  ++++++-  ++++  ---  -
 POST /coming-up/extension                                    s  ++-++--  ++++  ---  -
 GET  /connect/<link>                                         +  +++++++  ++++  +++  +
@@ -836,7 +836,7 @@ def test_partner_type_and_cloud_take_away():
     provider = permissions_of(everything, PartnerType.INDIRECT_PROVIDER, Cloud.PUBLIC)
     government = permissions_of(everything, PartnerType.DIRECT_BILL, Cloud.US_GOVERNMENT)
 
-    assert provider - reseller == {Permission.RELATIONSHIP_END, Permission.AGREEMENT_CONFIRM}
+    assert provider - reseller == {Permission.RELATIONSHIP_END, Permission.AGREEMENT_CONFIRM, Permission.CATALOG_EDIT}
     assert Permission.LEAD_WORK not in government
     assert Permission.PROFILE_EDIT not in government
     assert Permission.CUSTOMER_ADD in government

@@ -155,7 +155,7 @@ POLICY = _policy()
 WITHHELD_FROM_TYPE = {
     PartnerType.DIRECT_BILL: frozenset({_P.PARTNERSHIP_READ, _P.PARTNERSHIP_CHANGE}),
     PartnerType.INDIRECT_PROVIDER: frozenset[Permission](),
-    PartnerType.INDIRECT_RESELLER: frozenset({_P.RELATIONSHIP_END, _P.AGREEMENT_CONFIRM}),
+    PartnerType.INDIRECT_RESELLER: frozenset({_P.RELATIONSHIP_END, _P.AGREEMENT_CONFIRM, _P.CATALOG_EDIT}),  # it sells from its provider's catalog
 }
 WITHHELD_IN_CLOUD = {
     Cloud.PUBLIC: frozenset[Permission](),

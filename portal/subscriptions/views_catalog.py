@@ -18,7 +18,7 @@ from portal.core.money import currency_of
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
 from portal.customers.texts import SEGMENT_NAMES
-from portal.subscriptions import catalog, texts_catalog
+from portal.subscriptions import catalog, reselling, texts_catalog
 from portal.subscriptions import catalog_queries as queries
 from portal.subscriptions.forms_catalog import OfferForm, PriceForm, WithdrawalForm
 from portal.subscriptions.models import Offer, OfferPrice
@@ -45,6 +45,7 @@ def index() -> ResponseReturnValue:
         choices=queries.choices,
         currencies=queries.LISTED["currency"],
         segment_names=SEGMENT_NAMES,
+        reseller=reselling.resells(g.actor),
         texts=texts_catalog,
     )
 

@@ -136,6 +136,18 @@ def test_an_empty_catalog_says_what_to_do(people):
     assert not page.has_link("/catalog/new")
 
 
+def test_a_reseller_is_told_whose_catalog_it_sells_from(people):
+    """It orders through its provider, so a catalog of its own would offer nothing to anybody."""
+    admin = people("admin@relais-breton.example")
+
+    page = admin.get("/catalog")
+
+    assert "You sell from the catalog of your provider" in page.text
+    assert page.soup.select("main form") == []
+    assert not page.has_link("/catalog/new") and not page.has_link("/catalog/import")
+    admin.get("/catalog/new", 403)
+
+
 def filled(**changed):
     return {
         "sku": "AB-1", "name": "Ledger", "publisher": "Atlas Bureau", "category": "Business", "billing": "licence", "cycle": "annual", "term_months": "36",
