@@ -33,6 +33,17 @@ def test_both_sides_see_what_is_granted_and_until_when(people):
     assert "Until" in people(ODILE).get(MY).text
 
 
+def test_requests_of_one_day_are_lines_of_a_list(people):
+    """Terms of a description list would have to differ, and days of requests do not."""
+    url = connected(people, roles=ROLES)
+    request(ODILE, roles=ROLES, named="verrerie-odile.example")
+
+    page = people(SALES).get(url)
+
+    assert len(page.soup.select("#requests li time")) == 2
+    assert page.soup.select("#requests dt") == []
+
+
 def test_the_customer_removes_it_and_the_relationship_stays(people):
     """R31."""
     connected(people, roles=ROLES)
