@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
@@ -34,7 +35,11 @@ _BY_USE = _l("%(amount)s a unit, by use")
 
 def number(row: Any) -> str:
     """What people call an order: its day, and the end of its key."""
-    return f"{row.ordered_at:%y%m%d}-{row.public_id.hex[-8:].upper()}"
+    return number_of(row.ordered_at, row.public_id)
+
+
+def number_of(ordered_at: datetime, public_id: UUID) -> str:
+    return f"{ordered_at:%y%m%d}-{public_id.hex[-8:].upper()}"
 
 
 def each(amount: Money, cycle: Cycle) -> str:

@@ -10,6 +10,7 @@ from portal.core.scope import Scope, scoped
 from portal.permissions.models import Category, Purchase, PurchaseState
 from portal.subscriptions.models import Offer
 from tests.coming_up.test_coming_up import groups
+from tests.subscriptions import test_reseller_orders as reseller_orders
 from tests.subscriptions import world
 from tests.subscriptions.reserved import asked, offered, page, requests, reserved, update
 from tests.subscriptions.world import SALES, sold, tellier
@@ -69,6 +70,17 @@ def test_nothing_of_another_partner_waits(people):
     asked(reserved())
 
     assert waiting(people("admin@studio-cumulus.example").get("/coming-up")) == {}
+
+
+def test_what_a_reseller_asks_for_waits_for_its_provider_alone(people):
+    """R41"""
+    order = reseller_orders.asked(people)
+
+    shown = people(reseller_orders.SALES).get("/coming-up")
+
+    assert list(waiting(shown).values()) == ["Order to place Relais Breton"]
+    assert shown.has_link(order.replace(order.split("/")[2], str(make.organization(reseller_orders.MAREC).public_id)))
+    assert waiting(people(reseller_orders.RESELLERS_SALES).get("/coming-up")) == {}
 
 
 def test_what_is_answered_waits_no_longer(people):
