@@ -14,7 +14,7 @@ from portal.core.db import find
 from portal.core.errors import Refused, Stale
 from portal.core.i18n import show_day, show_money
 from portal.core.lists import ListQuery
-from portal.core.money import currency_of
+from portal.core.money import Money, currency_of
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
 from portal.customers.texts import SEGMENT_NAMES
@@ -113,8 +113,11 @@ def update(offer_id: UUID) -> ResponseReturnValue:
 
 @feature.get("/<uuid:offer_id>/prices/new", permission=P.CATALOG_EDIT)
 def new_price(offer_id: UUID) -> ResponseReturnValue:
-    form = PriceForm(data={"currency": request.args.get("currency") or currency_of(g.actor.country), "from_on": clock.today()})
-    return page("catalog/price.html", form=form, offer=find(Offer, offer_id), texts=texts_catalog)
+    offer, today = find(Offer, offer_id), clock.today()
+    currency = _currency(request.args) or currency_of(g.actor.country)
+    costs = [Money(row.cost_minor, currency) for row in catalog.in_force([offer.id], currency, today) if row.cost_minor is not None]
+    form = PriceForm(data={"currency": currency, "cost": costs[0] if costs else None, "from_on": today})
+    return page("catalog/price.html", form=form, offer=offer, texts=texts_catalog)
 
 
 @feature.post("/<uuid:offer_id>/prices", permission=P.CATALOG_EDIT)
@@ -193,4 +196,8 @@ def _price(offer: Offer, named: Any) -> OfferPrice | None:
         day = date.fromisoformat(named.get("from_on", ""))
     except ValueError:
         return None
-    return catalog.price_row(offer, named.get("currency", "")[:3].replace("\x00", ""), day)
+    return catalog.price_row(offer, _currency(named), day)
+
+
+def _currency(named: Any) -> str:
+    return str(named.get("currency", "")[:3].replace("\x00", ""))

@@ -319,6 +319,21 @@ def test_nothing_of_another_catalog_can_be_copied(people):
 # --- prices
 
 
+def test_a_new_price_begins_with_the_cost_of_today(people):
+    """R80: the cost is not lost because somebody only thought of the price."""
+    url, billing = f"/catalog/{add(('NL-1', {'price': 1000}))}/prices/new", people(BILLING)
+
+    def cost(query=""):
+        return billing.get(f"{url}{query}").soup.select_one("[name=cost]").get("value") or ""
+
+    assert cost() == ""
+
+    billing.submit(billing.get(url), price="12", cost="9")
+
+    assert cost().startswith("9")
+    assert cost("?currency=USD") == ""
+
+
 def test_prices_hold_from_their_day_on_and_future_ones_can_go(people):
     """R80"""
     offer_id = add(("NL-1", {"price": 1000}))
