@@ -365,15 +365,15 @@ def _many_customers(at: datetime) -> None:
                 )
     with scoped(EVERYTHING):
         agreements.publish(country="BE", language="fr", body=body.replace("Contrat client", "Contrat client (Belgique)"), version=2, at=at - timedelta(days=12))
-    for domain, partner in (
-        ("hotel-des-dunes.example", "admin@studio-cumulus.example"),
-        ("pecherie-marec.example", "sales@relais-breton.example"),
-        ("comptoir-riviera.example", "sales@grossiste-azur.example"),
+    for name, domain, partner in (
+        ("Hôtel des Dunes", "hotel-des-dunes.example", "admin@studio-cumulus.example"),
+        ("Pêcherie Marec", "pecherie-marec.example", "sales@relais-breton.example"),
+        ("Comptoir Riviera", "comptoir-riviera.example", "sales@grossiste-azur.example"),
     ):
         seller = actor(partner)
         with scoped(Scope(partner_id=seller.organization_id)):
             company = accounts.create_organization(
-                name=domain.partition(".")[0].replace("-", " ").title(), domain=domain, side=Side.CUSTOMER, country="FR", by=seller, at=at - timedelta(days=30),
+                name=name, domain=domain, side=Side.CUSTOMER, country="FR", by=seller, at=at - timedelta(days=30),
                 added_by_id=seller.organization_id, street="1 rue du Port", postal_code="29900", city="Concarneau",
             )  # fmt: skip
             enter_record(

@@ -253,7 +253,7 @@ def test_a_permission_that_is_gone_is_said_on_top_and_the_page_stays(window, por
     email = "sales@relais-breton.example"
     page = window(email)
     page.goto("/customers")
-    page.locator("summary", has_text="Pecherie").click()
+    page.locator("summary", has_text="Pêcherie Marec").click()
     page.get_by_role("link", name="Account").click()
     edit = page.get_by_role("link", name="Edit: Billing")
     expect(edit).to_be_visible()
