@@ -1,6 +1,8 @@
 """The portal speaks French: the catalogue is whole, every word of a page goes through it, and everybody reads their own language."""
 
 import ast
+import functools
+import gc
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -16,14 +18,11 @@ from bs4 import BeautifulSoup, Comment, NavigableString
 from flask import Flask
 
 from portal.accounts.models import Organization, User
-from portal.activity import texts as activity
-from portal.core import clock, i18n
+from portal.core import clock
 from portal.core.db import db
 from portal.core.outbox import Mail
 from portal.core.scope import EVERYTHING, scoped
-from portal.directory import views as directory
 from portal.directory.models import BusinessProfile, Inquiry, ProfileLocation, ProfileLogo
-from portal.leads import texts as leads
 from portal.leads.models import Lead
 from portal.onboarding.models import CustomerDraft
 from portal.permissions.models import Category, Purchase
@@ -377,12 +376,16 @@ def brackets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(kind, "ugettext", lambda self, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "upgettext", lambda self, context, message: f"⟦{message}⟧")
         monkeypatch.setattr(kind, "ungettext", lambda self, one, many, number: f"⟦{one if number == 1 else many}⟧")
-    kept = (activity.vocabulary, directory._choices, leads._deadline, leads._short, i18n._markup)
-    for words in kept:
-        words.cache_clear()
+    forget_words()
     yield
-    for words in kept:
-        words.cache_clear()
+    forget_words()
+
+
+def forget_words() -> None:
+    """All that the portal and the macros of its templates have kept, whatever the language: some of it has words in it."""
+    for kept in gc.get_objects():
+        if isinstance(kept, functools._lru_cache_wrapper) and kept.__module__.startswith(("portal.", "jinja2.")):
+            kept.cache_clear()
 
 
 @one_engine
