@@ -78,6 +78,14 @@ def test_the_page_tells_all_that_one_needs_to_decide(people, waiting):
         assert told in page.text
 
 
+def test_the_answer_comes_first_on_the_page(people, waiting):
+    """R76: approving is not two screens down on a phone, and declining is one step from it."""
+    page = people(SALES).get(at(waiting))
+
+    assert next(panel.get("id") for panel in page.soup.select("main section.panel")) == "approve"
+    assert page.soup.select_one("#approve a")["href"] == "#decline"
+
+
 def test_approving_buys_it_in_the_customers_name(people, waiting):
     """R75, R76"""
     page = approve(people(SALES), waiting)
