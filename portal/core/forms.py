@@ -212,7 +212,8 @@ class _WholeNumber(IntegerField):
         super().process_formdata([typed.replace("_", "?") for typed in valuelist])
 
 
-def whole_number(label: Any, *, least: int, most: int, default: int | None = None, hint: Any = "", required: bool = True) -> Any:
+def whole_number(label: Any, *, least: int | None = None, most: int | None = None, default: int | None = None, hint: Any = "", required: bool = True) -> Any:
+    """Without `least` and `most` the service says which numbers will do, and the page passes `min` and `max`."""
     return _WholeNumber(
         label,
         description=hint,
@@ -220,13 +221,16 @@ def whole_number(label: Any, *, least: int, most: int, default: int | None = Non
         validators=[
             InputRequired(REQUIRED) if required else Optional(),
             _readable,
-            NumberRange(
-                least, most, message=_l("Give a number from %(least)s to %(most)s.", least=LazyString(show_number, least), most=LazyString(show_number, most))
-            ),
+            *(() if least is None or most is None else (_within(least, most),)),
         ],
         render_kw=_attributes(inputmode="numeric", type="number", min=least, max=most),
         invalid_value_message=_l("Give a whole number."),  # type: ignore[call-arg]
     )
+
+
+def _within(least: int, most: int) -> NumberRange:
+    message = _l("Give a number from %(least)s to %(most)s.", least=LazyString(show_number, least), most=LazyString(show_number, most))
+    return NumberRange(least, most, message=message)
 
 
 class amount(Field):

@@ -9,7 +9,6 @@ from flask_babel import lazy_gettext as _l
 from portal.core import forms
 from portal.core.db import uuid7
 from portal.permissions.shop import Choice, Counter
-from portal.subscriptions.catalog import MOST_PIECES
 from portal.subscriptions.models import Offer, ReservationScope
 from portal.subscriptions.texts import SCOPE_NAMES
 
@@ -25,7 +24,7 @@ class ShopForm(forms.Form):
         lambda: [(scope.value, SCOPE_NAMES[scope]) for scope in (ReservationScope.SHARED, ReservationScope.SINGLE)],
         hint=_l("A shared one lowers the price of whatever fits it, in all subscriptions of your company with this partner."),
     )
-    quantity = forms.whole_number(_l("Quantity"), least=1, most=MOST_PIECES)
+    quantity = forms.whole_number(_l("Quantity"))
     key = forms.hidden()
 
     @classmethod

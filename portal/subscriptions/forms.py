@@ -5,13 +5,12 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from portal.core import forms
-from portal.subscriptions.catalog import MOST_PIECES
 
 
 class QuantityForm(forms.Form):
-    """`confirmed` is the quantity whose price was shown last: only that one is ordered. The offer's own range, which the service knows, is narrower."""
+    """`confirmed` is the quantity whose price was shown last: only that one is ordered."""
 
-    quantity = forms.whole_number(_l("Quantity"), least=1, most=MOST_PIECES)
+    quantity = forms.whole_number(_l("Quantity"))
     confirmed = forms.hidden()
     version = forms.version_field()
 

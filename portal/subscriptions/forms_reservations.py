@@ -5,7 +5,6 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from portal.core import forms
-from portal.subscriptions.catalog import MOST_PIECES
 from portal.subscriptions.forms import ReviewedForm
 from portal.subscriptions.texts_reservations import KIND_NAMES
 
@@ -16,7 +15,7 @@ class StepForm(ReviewedForm):
 
 class ExchangeForm(StepForm):
     offer = forms.select(_l("Exchange for"), list)
-    quantity = forms.whole_number(_l("Quantity"), least=1, most=MOST_PIECES)
+    quantity = forms.whole_number(_l("Quantity"))
     scope = forms.select(_l("Scope"), list, required=False)
 
     def offered(self, offers: list[tuple[str, str]], scopes: list[tuple[str, str]]) -> None:

@@ -316,13 +316,13 @@ def test_what_changed_between_review_and_purchase_is_said_and_nothing_is_bought(
 
 
 @pytest.mark.parametrize(
-    ("typed", "field"),
-    [({"quantity": ""}, "quantity"), ({"quantity": "0"}, "quantity"), ({"quantity": "many"}, "quantity"), ({"quantity": "9" * 30}, "quantity")],
+    ("typed", "said"),
+    [("", "Fill this in."), ("many", "Give a whole number."), *((number, "Give a number from 1 to 10,000.") for number in ("0", "-5", "10001", "9" * 30))],
 )
-def test_a_bad_quantity_is_said_beside_the_field(people, there, typed, field):
-    refused = people(BUYER).get(f"{there.url}/review?subscription={there.subscription}&scope=shared&quantity={typed['quantity']}", 422)
+def test_a_bad_quantity_is_said_beside_the_field(people, there, typed, said):
+    refused = people(BUYER).get(f"{there.url}/review?subscription={there.subscription}&scope=shared&quantity={typed}", 422)
 
-    assert refused.errors[field]
+    assert refused.errors["quantity"] == said
 
 
 def test_a_relationship_that_ended_meanwhile_sells_nothing(people, there):

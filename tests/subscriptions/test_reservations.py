@@ -307,7 +307,8 @@ class TestExchange:
         assert row(public_id).state is R.ACTIVE
 
     @pytest.mark.parametrize(
-        ("values", "field"), [({"quantity": "11"}, "quantity"), ({"quantity": "x"}, "quantity"), ({"offer": ""}, "offer"), ({"scope": "x"}, "scope")]
+        ("values", "field"),
+        [({"quantity": typed}, "quantity") for typed in ("11", "0", "-5", "x", "9" * 30)] + [({"offer": ""}, "offer"), ({"scope": "x"}, "scope")],
     )
     def test_what_cannot_be_is_said_beside_the_field(self, people, values, field):
         public_id, offer = reserved(), offered("Large server", maximum=10)

@@ -341,8 +341,8 @@ class TestQuantity:
             ("10", "3 to 9"),
             ("x", "whole number"),
             ("1_0", "whole number"),
-            ("-3", "1 to 100,000"),
-            ("9" * 12, "1 to 100,000"),
+            ("-3", "3 to 9"),
+            ("9" * 12, "3 to 9"),
             ("", "Fill this in"),
         ],
     )
