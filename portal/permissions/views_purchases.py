@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from portal.core import audit, clock
 from portal.core.access import Permission
 from portal.core.errors import Refused
-from portal.core.i18n import show_money
+from portal.core.i18n import show_money, show_number
 from portal.core.lists import ListQuery
 from portal.core.pages import page, see_other
 from portal.core.routing import Feature
@@ -61,7 +61,7 @@ def create_approval(purchase_id: UUID) -> ResponseReturnValue:
         service.approve(purchase, customer, cloud=g.actor.cloud, by=g.actor, at=clock.now())
     except Refused as refusal:
         return _refused(purchase_id, refusal)
-    name, amount = purchase.wanted["name"], show_money(purchase.total)
+    name, amount = _("%(quantity)s × %(name)s", quantity=show_number(purchase.quantity), name=purchase.wanted["name"]), show_money(purchase.total)
     flash(_("Approved: %(name)s is bought for %(customer)s, at %(amount)s.", amount=amount, customer=customer.name, name=name), "success")
     return _back(purchase_id)
 

@@ -91,7 +91,7 @@ def test_approving_buys_it_in_the_customers_name(people, waiting):
     page = approve(people(SALES), waiting)
 
     made = world.purchase(waiting)
-    assert page.flashes == [f"Approved: {WHAT} is bought for Maison Tellier, at €2,000.00."]
+    assert page.flashes == [f"Approved: 2 × {WHAT} is bought for Maison Tellier, at €2,000.00."]
     assert "Bought" in page.text
     assert (made.state, made.decided_by) == (S.PLACED, "Inès Caradec")
     assert [(row.quantity, row.bought_by) for row in reservations()] == [(2, "Hugo Vasseur")]
