@@ -133,8 +133,8 @@ def unit_of(line: Any, currency: str) -> str:
 
 
 def then_of(line: Any, currency: str) -> str:
-    """What an ordered line charges for each period; nothing when it is billed by use, or paid."""
-    if line.billing is not Billing.LICENCE:
+    """What an ordered line charges for each period; nothing when it is billed by use, and for a reservation, which is paid at once."""
+    if line.billing is not Billing.LICENCE or line.instance_type is not None:
         return ""
     return each(Money(line.unit_minor * line.quantity, currency), line.cycle)
 

@@ -78,7 +78,7 @@ def test_what_a_reseller_asks_for_waits_for_its_provider_alone(people):
 
     shown = people(reseller_orders.SALES).get("/coming-up")
 
-    assert list(waiting(shown).values()) == ["Order to place Relais Breton"]
+    assert list(waiting(shown).values()) == ["Order to place"]
     assert shown.has_link(order.replace(order.split("/")[2], str(make.organization(reseller_orders.MAREC).public_id)))
     assert waiting(people(reseller_orders.RESELLERS_SALES).get("/coming-up")) == {}
 

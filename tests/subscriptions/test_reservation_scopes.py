@@ -54,6 +54,7 @@ def test_the_seller_chooses_who_uses_a_reservation_when_ordering(people, usage, 
     assert scopes() == [("Small server", ReservationScope.SINGLE, "Cloud plan")]
     page = sales.get(sales.get(f"{world.tellier()}/orders").soup.select_one("td.title a")["href"])
     assert "Only Cloud plan" in page.text
+    assert [cell.get_text() for cell in page.soup.select("[data-label=Then]")] == ["–", "€12.00 a month"]  # a reservation is paid for its whole term (R73)
     assert sales.get(page.soup.select_one("a[href*='/reservations/']")["href"]).h1.startswith("Small server")
 
 
