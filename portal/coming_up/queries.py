@@ -1,4 +1,4 @@
-"""Lines of what lapses or is due, the soonest first: one statement asks each kind by its own index, and a second one names the customers."""
+"""Lines of what lapses or is due, the soonest first: one statement asks each kind by its own index, and names the customers."""
 
 import functools
 from dataclasses import dataclass, replace
@@ -76,8 +76,7 @@ def coming_up(query: ListQuery, *, at: datetime, days: int, kinds: tuple[str, ..
     rows = sorted(db.session.execute(_merged(kinds, way), values).all(), key=_position, reverse=way in ("before", "last")) if kinds else []
     page = lists.paged([row for row in rows if not row.goes_on], query, _position, None, size=SHOWN)
     going_on = [row for row in rows if row.goes_on]
-    records = _records({row.organization_id for row in (*page.rows, *going_on) if row.organization_id is not None})
-    return ComingUp(replace(page, rows=_with_waiting([_line(row, records) for row in page.rows])), [_line(row, records) for row in going_on])
+    return ComingUp(replace(page, rows=_with_waiting([_line(row) for row in page.rows])), [_line(row) for row in going_on])
 
 
 def outdated_agreements() -> list[Any]:
@@ -91,13 +90,6 @@ _OUTDATED = limited(
     .order_by(Customer.name_key, Customer.id),
     ASIDE + 1,
 )
-_RECORDS = sa.select(Customer.customer_id, Customer.public_id, Customer.name).where(Customer.customer_id.in_(sa.bindparam("organizations", expanding=True)))
-
-
-def _records(organization_ids: set[int]) -> dict[int, Any]:
-    """The partner's records of these customers."""
-    found = db.session.execute(_RECORDS, {"organizations": sorted(organization_ids)}) if organization_ids else ()
-    return {row.customer_id: row for row in found}
 
 
 def _with_waiting(lines: list[Line]) -> list[Line]:
@@ -111,14 +103,12 @@ def _with_waiting(lines: list[Line]) -> list[Line]:
     return [replace(line, waiting=waiting.get(line.customer_id)) if line.kind == DELEGATION else line for line in lines]
 
 
-def _line(row: Any, records: dict[int, Any]) -> Line:
-    record = records.get(row.organization_id)
+def _line(row: Any) -> Line:
     by_day = row.due_at is None
-    due_at = _begins(row.due_on) if by_day else row.due_at
-    if record is None:
-        return Line(row.kind, row.public_id, due_at, row.name, by_day=by_day)
-    name, customer = (row.name, record.name) if row.name is not None else (record.name, None)
-    return Line(row.kind, row.public_id, due_at, name, record.public_id, customer=customer, by_day=by_day, trial=bool(row.trial))
+    name, customer = (row.name, row.customer) if row.name is not None else (row.customer, None)
+    return Line(
+        row.kind, row.public_id, _begins(row.due_on) if by_day else row.due_at, name, row.record_id, customer=customer, by_day=by_day, trial=bool(row.trial)
+    )
 
 
 # --- each kind by itself
@@ -168,9 +158,12 @@ _BY_DAY = {rule.kind: rule.by_day for rule in _RULES}
 
 
 @functools.cache
-def _merged(kinds: tuple[str, ...], way: str) -> sa.CompoundSelect:
-    """Built once for each shape of a query."""
-    return sa.union_all(*(sa.select(_part(rule, way).subquery()) for rule in _RULES if rule.kind in kinds and (way == "first" or not rule.goes_on)))
+def _merged(kinds: tuple[str, ...], way: str) -> sa.Select:
+    """Built once for each shape of a query: every kind, with the partner's record of the customer."""
+    rules = (rule for rule in _RULES if rule.kind in kinds and (way == "first" or not rule.goes_on))
+    due = sa.union_all(*(sa.select(_part(rule, way).subquery()) for rule in rules)).subquery()
+    record = Customer.public_id.label("record_id"), Customer.name.label("customer")
+    return sa.select(due, *record).outerjoin(Customer, Customer.customer_id == due.c.organization_id)
 
 
 def _part(rule: _Kind, way: str) -> sa.Select:
