@@ -224,8 +224,8 @@ def _cancel_links(user: User, at: datetime) -> None:
 # --- activation
 
 
-def mail_code(user: User, *, at: datetime) -> None:
-    """Mail the code that proves the mailbox: a link alone proves none (R23)."""
+def mail_code(user: User, *, at: datetime, language: str | None = None) -> None:
+    """Mail the code that proves the mailbox: a link alone proves none (R23). `language` is the page's, for whom nobody has chosen one."""
     if user.code_link is None:
         user.code_link = tokens.issue("code", at=at, lifetime=CODE)
     else:
@@ -233,10 +233,11 @@ def mail_code(user: User, *, at: datetime) -> None:
     organization = user.organization
     # Until somebody of a customer is in, only the partner that added it can look after its mail (and reads no code in production).
     looked_after = organization.added_by_id and not queries.active_admins(organization.id, organization.side)
-    mails.code(user.email, user.code_link, organization_id=organization.added_by_id if looked_after else organization.id, language=user.language, at=at)
+    outbox_of = organization.added_by_id if looked_after else organization.id
+    mails.code(user.email, user.code_link, organization_id=outbox_of, language=user.language or language, at=at)
 
 
-def activate(user: User, *, code: str, password: str, at: datetime, time_zone: str = "UTC") -> None:
+def activate(user: User, *, code: str, password: str, at: datetime, time_zone: str = "UTC", language: str | None = None) -> None:
     """Open the account: the code proves the mailbox, the link is used up, and a domain may be proven by it (R11, R18)."""
     if user.state is not UserState.INVITED or user.activation_link is None or not user.activation_link.usable(at):
         raise Refused(_("This link was used or has expired. Ask for a new one."))
@@ -248,7 +249,7 @@ def activate(user: User, *, code: str, password: str, at: datetime, time_zone: s
     if not tokens.use(user.activation_link, at=at):
         raise Refused(_("This link was used a moment ago."))
     user.password_hash = passwords.hash_password(password)
-    user.time_zone = time_zone
+    user.time_zone, user.language = time_zone, user.language or language
     become_active(user, at=at)
 
 

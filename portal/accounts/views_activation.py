@@ -12,6 +12,7 @@ from portal.accounts.models import User
 from portal.core import clock, throttle
 from portal.core.access import Permission
 from portal.core.errors import Refused
+from portal.core.i18n import language
 from portal.core.pages import invalid, page, see_other
 from portal.core.routing import Feature
 
@@ -41,7 +42,7 @@ def create_code() -> ResponseReturnValue:
     user = _user(lock=True)
     if user is None:
         return _gone()
-    service.mail_code(user, at=clock.now())
+    service.mail_code(user, language=language(), at=clock.now())
     flash(_("We have sent a code to %(email)s. It is good for 20 minutes.", email=user.email), "success")
     return see_other(url_for(".show"))
 
@@ -55,7 +56,8 @@ def create() -> ResponseReturnValue:
     if not form.validate_on_submit():
         return invalid("accounts/activation.html", **_shown(user, form))
     try:
-        service.activate(user, code=form.code.data, password=form.password.data, time_zone=form.time_zone.data or "UTC", at=clock.now())
+        zone = form.time_zone.data or "UTC"
+        service.activate(user, code=form.code.data, password=form.password.data, time_zone=zone, language=language(), at=clock.now())
     except Refused as refusal:
         form.refuse(refusal)
         return invalid("accounts/activation.html", keep=True, **_shown(user, form))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from portal.accounts import passwords
 from portal.accounts.models import User
@@ -47,6 +48,22 @@ def test_an_invited_person_proves_the_mailbox_chooses_a_password_and_is_in(peopl
     assert "Welcome, Jade Morel." in " ".join(home.flashes)
     account = visitor.get("/account")
     assert account.soup.select_one("#time_zone option[selected]")["value"] == "Europe/Paris"
+
+
+def test_whom_nobody_chose_a_language_for_keeps_that_of_the_page(people):
+    """The first admin of a partner reads mail in the language of the browser, until another one is chosen."""
+    link = invite(people)
+    db.session.execute(sa.update(User).where(User.email == NEWCOMER).values(language=None))
+    db.session.commit()
+    visitor, _ = opened(people, link)
+    page = visitor.submit(visitor.get("/activation?lang=fr"))
+    code = mail.latest(NEWCOMER)
+    assert "Ne le donnez à personne" in code.text
+
+    visitor.submit(page, "#form", code=code.code, password=FRESH)
+
+    db.session.expire_all()
+    assert db.session.scalar(sa.select(User.language).where(User.email == NEWCOMER)) == "fr"
 
 
 def test_opening_the_link_changes_nothing_and_leads_to_an_address_without_it(people):
