@@ -62,7 +62,7 @@ def test_whom_nobody_chose_a_language_for_keeps_that_of_the_page(people):
 
     visitor.submit(page, "#form", code=code.code, password=FRESH)
 
-    db.session.expire_all()
+    db.session.rollback()
     assert db.session.scalar(sa.select(User.language).where(User.email == NEWCOMER)) == "fr"
 
 
