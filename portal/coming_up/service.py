@@ -18,8 +18,7 @@ from portal.customers.models import RelationshipState
 from portal.relationships import queries, service
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestPurpose, SendingWay
 from portal.relationships.service import LineResult, RequestEntry
-from portal.subscriptions import queries as subscriptions
-from portal.subscriptions import service as subscription_service
+from portal.subscriptions import service as subscriptions
 from portal.subscriptions.models import Subscription
 
 MOST = 200  # lines of one step
@@ -117,9 +116,9 @@ def _renew(public_id: UUID, *, by: Actor, at: datetime) -> LineResult:
     line = f"{found.shown_name}, {customer.name}"
     if customer.state is not RelationshipState.ACTIVE:
         raise _LineRefused(line, _("The relationship with this customer is not active."))
-    subscription = subscriptions.locked(customer, public_id)
+    subscription = subscriptions.locked(customer, public_id, at=at)
     try:
-        subscription_service.set_renewal(subscription, auto_renew=True, by=by, at=at)
+        subscriptions.set_renewal(subscription, auto_renew=True, by=by, at=at)
     except Refused as refusal:
         raise _LineRefused(line, str(refusal.message)) from None
     url = f"/customers/{customer.public_id}/subscriptions/{public_id}"

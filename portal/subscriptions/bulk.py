@@ -49,7 +49,7 @@ def _one(change: str, public_id: UUID, name: str, customer: Customer, *, by: Act
     url = f"/customers/{customer.public_id}/subscriptions/{public_id}"
     try:
         with attempt():
-            subscription = queries.locked(customer, public_id)
+            subscription = service.locked(customer, public_id, at=at)
             if change == "suspend":
                 service.suspend(subscription, by=by, at=at)
             else:

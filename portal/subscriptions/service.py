@@ -1,6 +1,7 @@
 """What is done with a subscription by a person: it begins, its quantity, renewal, suspending, cancelling, its trial (R82-R85)."""
 
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -16,6 +17,13 @@ from portal.subscriptions.models import Billing, Charge, ChargeKind, Cycle, Offe
 from portal.subscriptions.states import LIVE
 
 CANCEL_WITHIN = {Cycle.MONTHLY: timedelta(hours=24), Cycle.ANNUAL: timedelta(days=14)}
+
+
+def locked(customer: Customer, public_id: UUID, *, at: datetime) -> Subscription:
+    """One of this customer's to change it, held with its base and add-ons. What time has brought them is done first, so that jobs may be late."""
+    found = queries.locked(customer, public_id)
+    advancing.catch_up_family(found.base_id or found.id, at=at)
+    return found
 
 
 def check_live(subscription: Subscription) -> None:
@@ -89,7 +97,6 @@ def reactivate(subscription: Subscription, *, reviewed: str | None = None, by: A
     """
     if subscription.state is SubscriptionState.ACTIVE:
         return
-    advancing.catch_up_family(subscription.base_id or subscription.id, at=at)  # what a moment later would be charged as well
     check_live(subscription)
     base = queries.base_of(subscription)
     if base is not None and base.state is not SubscriptionState.ACTIVE:

@@ -12,7 +12,7 @@ from portal.core.money import Money
 from portal.customers.events import CustomerMoved, CustomerRenamed
 from portal.customers.models import Customer
 from portal.relationships.events import Obstacle, PartnershipEnded, PartnershipStays, RelationshipClearing, RelationshipEnded, RelationshipEnding
-from portal.subscriptions import naming, ordering, queries, reselling, reservations, service
+from portal.subscriptions import advancing, naming, ordering, queries, reselling, reservations, service
 from portal.subscriptions.models import (
     Cart,
     Charge,
@@ -41,6 +41,7 @@ def clear(event: RelationshipClearing) -> None:
     active = sa.select(Subscription.id, Subscription.base_id).where(Subscription.customer_id == event.customer.customer_id)
     rows = db.session.execute(active.where(Subscription.state == SubscriptionState.ACTIVE)).all()
     for base_id in sorted({row.base_id or row.id for row in rows}):
+        advancing.catch_up_family(base_id, at=event.at)
         for member in queries.family(base_id):
             if member.state is SubscriptionState.ACTIVE:
                 service.suspend(member, by=event.by, at=event.at)

@@ -319,7 +319,7 @@ def _shown(customer_id: UUID, subscription_id: UUID, *states: SubscriptionState)
 
 def _locked(customer_id: UUID, subscription_id: UUID) -> Subscription:
     """The customer first, then the family: ending the relationship waits for this, or comes first."""
-    return queries.locked(customers.opened(customer_id, lock=True), subscription_id)
+    return service.locked(customers.opened(customer_id, lock=True), subscription_id, at=clock.now())
 
 
 def _around(row: Any) -> dict[str, Any]:
