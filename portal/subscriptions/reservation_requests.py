@@ -29,7 +29,8 @@ def ask(reservation: Reservation, kind: RequestKind, message: str, *, by: Actor,
             return known
         raise Refused(_("Your company has asked for something already. Wait for the answer, or take that back first."))
     record = _record(reservation)
-    if reservation.state is not ReservationState.ACTIVE or record is None or record.state is not RelationshipState.ACTIVE:
+    is_over = reservation.state is not ReservationState.ACTIVE or reservation.ends_on <= at.date()
+    if is_over or record is None or record.state is not RelationshipState.ACTIVE:
         raise Refused(_("This reservation is no longer active, so nothing can be done with it."))
     if kind is RequestKind.RENEW and reservation.renewed:
         raise Refused(_("It is renewed already."), field="kind")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -14,7 +15,7 @@ from portal.core.errors import Refused, Stale
 from portal.core.money import Money
 from portal.core.scope import EVERYTHING, scoped
 from portal.customers.models import Customer
-from portal.subscriptions import ordering, reservation_requests, terms, texts_orders
+from portal.subscriptions import ordering, reservation_queries, reservation_requests, terms, texts_orders
 from portal.subscriptions.models import (
     Billing,
     Charge,
@@ -93,6 +94,14 @@ def record_use(reservation: Reservation, *, customer: Customer, by: Actor, at: d
     reservation.used = True
     concerned, told = ordering.concerns(customer, reservation.reseller_id)
     audit.record("reservation.used", by=by, at=at, customer=concerned, seen_by=told, after={"name": reservation.name}, subject=reservation.public_id)
+
+
+def locked(customer: Customer, public_id: UUID, *, at: datetime) -> Reservation:
+    """One of this customer's to change it, held until the change is committed. One whose term is over ends first, so that the job may be late."""
+    found = reservation_queries.locked(customer, public_id)
+    if found.state is ReservationState.ACTIVE and found.ends_on <= at.date():
+        _expire_one(found, at=at)
+    return found
 
 
 def check(reservation: Reservation, *, version: int | None, reviewed: str = "", present: str = "") -> None:

@@ -275,7 +275,7 @@ def _shown(customer_id: UUID, reservation_id: UUID) -> Any:
 def _locked(customer_id: UUID, reservation_id: UUID) -> tuple[Customer, Reservation]:
     """The customer first: ending the relationship waits for this, or comes first."""
     customer = customers.opened(customer_id, lock=True)
-    return customer, queries.locked(customer, reservation_id)
+    return customer, reservations.locked(customer, reservation_id, at=clock.now())
 
 
 def _subscription(form: Any, customer: Customer) -> Subscription | None:

@@ -124,6 +124,15 @@ class TestAsking:
         buyer.submit(form, f"{mine(public_id)}/request", kind="renew", message="x", status=409)
         assert "Ask your partner" not in buyer.get(mine(public_id)).text
 
+    def test_nothing_is_asked_about_one_whose_term_is_over_before_the_job_ends_it(self, people):
+        public_id = reserved(at=clock.now() - timedelta(days=369))
+        buyer = people(BUYER)
+
+        refused = buyer.submit(buyer.get(mine(public_id)), f"{mine(public_id)}/request", kind="renew", message="x", status=409)
+
+        assert "no longer active" in refused.text
+        assert requests() == []
+
 
 class TestAnswering:
     @pytest.mark.parametrize("kind", ["cancel", "exchange", "renew", "rescope"])

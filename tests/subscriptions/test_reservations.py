@@ -227,6 +227,17 @@ class TestCancelling:
         sales.get(f"{page(public_id)}/{step}", 409)
         assert not link(sales.get(page(public_id)), step)
 
+    @pytest.mark.parametrize("step", ["cancellation", "exchange", "renewal", "scope"])
+    def test_nothing_is_done_with_one_whose_term_is_over_before_the_job_ends_it(self, people, step):
+        """R73, R74: a renewal would be paid for days that are gone."""
+        public_id, offer = reserved(at=clock.now() - timedelta(days=369)), offered("Large server")
+        sales, url = people(SALES), f"{page(public_id)}/{step}"
+
+        refused = sales.submit(sales.get(url), url, status=409, **({"offer": offer} if step == "exchange" else {}))
+
+        assert "no longer active" in refused.text
+        assert (row(public_id).state, len(everything())) == (R.ACTIVE, 1)
+
     @given(st.integers(min_value=0, max_value=10**9), st.sampled_from([12, 36]), st.dates(date(2023, 1, 1), date(2029, 12, 31)), st.booleans())
     def test_refunds_never_grow_and_never_pass_what_was_paid(self, minor, months, starts_on, used):
         """Whatever the term, also over leap days: day after day, with nothing at the end."""
