@@ -17,6 +17,7 @@ from portal.customers.models import Customer
 from portal.leads.models import Lead, LeadState
 from portal.relationships.models import DelegatedAdministration, DelegationState, RelationshipRequest, RequestPurpose, RequestState
 from portal.subscriptions.models import Reservation, ReservationState, Subscription, SubscriptionState
+from portal.subscriptions.queries import ENDS_WITH_BASE
 
 WINDOWS = (7, 30, 90)  # days
 SHOWN = 30  # lines of a page
@@ -146,7 +147,7 @@ _RULES = (
     _Kind(REQUEST, R, R.expires_at, (R.state == RequestState.SENT,), _ADDRESSEE),
     _Kind(LEAD, Lead, Lead.due_at, (Lead.state == LeadState.RECEIVED,), Lead.company),  # to be answered (R54)
     _Kind(SUBSCRIPTION, S, S.turns_on, (S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(False)), _SOLD, _ON_TRIAL),
-    _Kind(SUBSCRIPTION, S, S.turns_on, (S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(True)), _SOLD, _ON_TRIAL, goes_on=True),
+    _Kind(SUBSCRIPTION, S, S.turns_on, (S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(True), ~ENDS_WITH_BASE), _SOLD, _ON_TRIAL, goes_on=True),
     # What is suspended expires unless it is reactivated (R82); asked for by renewal, since the index has it in order so.
     *(_Kind(SUSPENSION, S, S.turns_on, (S.state == SubscriptionState.SUSPENDED, S.auto_renew.is_(renews)), _SOLD) for renews in (True, False)),
     _Kind(RESERVATION, Reservation, Reservation.ends_on, (Reservation.state == ReservationState.ACTIVE, Reservation.renewed.is_(False)), Reservation.name),

@@ -27,6 +27,9 @@ PEOPLE = 100
 S = Subscription
 _Base = aliased(Subscription)
 _base_name = sa.select(sa.func.coalesce(sa.func.nullif(_Base.nickname, ""), _Base.name)).where(_Base.id == S.base_id)
+# An add-on ends together with its base, whatever its own renewal says (R80).
+ENDS_WITH_BASE = sa.exists().where(_Base.id == S.base_id, _Base.auto_renew.is_(False)).correlate(S)
+_ends_with_base = ENDS_WITH_BASE.label("ends_with_base")
 COLUMNS = (
     S.id,
     S.public_id,
@@ -45,6 +48,7 @@ COLUMNS = (
     S.cycle,
     S.unit_minor,
     S.currency,
+    _ends_with_base,
     _base_name.correlate(S).scalar_subquery().label("base_name"),
 )
 STATES = list(SubscriptionState)
@@ -151,6 +155,8 @@ def _view(statement: sa.Select, filters: tuple[str, ...]) -> sa.Select:
         if name in filters:
             soon = S.turns_on <= sa.bindparam("soon", type_=S.turns_on.type)
             statement = statement.where(S.state == SubscriptionState.ACTIVE, S.auto_renew.is_(renews), soon)
+    if "renewing" in filters:
+        statement = statement.where(~ENDS_WITH_BASE)
     return statement
 
 
@@ -181,6 +187,7 @@ def _shown_statement() -> sa.Select:
             Base.public_id.label("base_public_id"),
             sa.func.coalesce(sa.func.nullif(Base.nickname, ""), Base.name).label("base_name"),
             Base.state.label("base_state"),
+            _ends_with_base,
             Offer.minimum,
             Offer.maximum,
             Offer.sku,
@@ -247,7 +254,7 @@ def shown(customer_id: UUID, public_id: UUID) -> Any:
 def of_mine(public_id: UUID) -> Any:
     """One of a customer's own, with its partner's name."""
     row = db.session.execute(
-        sa.select(S, Organization.name.label("partner"), *COLUMNS[-1:])
+        sa.select(S, Organization.name.label("partner"), *COLUMNS[-2:])
         .join(Organization, Organization.id == S.partner_id)
         .where(S.public_id == public_id, of_a_partner(S))
     ).one_or_none()

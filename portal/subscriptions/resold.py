@@ -165,6 +165,7 @@ def subscription(customer_id: UUID, public_id: UUID, *, by: Actor) -> Any:
             Base.public_id.label("base_public_id"),
             sa.func.coalesce(sa.func.nullif(Base.nickname, ""), Base.name).label("base_name"),
             Base.state.label("base_state"),
+            queries.ENDS_WITH_BASE.label("ends_with_base"),
             Offer.sku,
             Order.public_id.label("order_public_id"),
             Order.author_name,

@@ -70,6 +70,9 @@ def price_of_increase(subscription: Subscription, quantity: int, today: date) ->
 def set_renewal(subscription: Subscription, *, auto_renew: bool, by: Actor, at: datetime) -> None:
     """Renews itself, or expires at the end of its term (R84). Turning it on takes back a cancellation at renewal."""
     check_live(subscription)
+    base = queries.base_of(subscription) if auto_renew else None
+    if base is not None and not base.auto_renew:
+        raise Refused(_("%(name)s, which this adds to, does not renew itself. Turn its auto-renewal on first.", name=base.shown_name))
     if (subscription.auto_renew, subscription.cancels) == (auto_renew, False):
         return
     before = {"auto_renew": subscription.auto_renew}

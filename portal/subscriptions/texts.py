@@ -81,7 +81,7 @@ PRICES = {Cycle.MONTHLY: _l("%(amount)s a month"), Cycle.ANNUAL: _l("%(amount)s 
 _LIVE = (SubscriptionState.ACTIVE, SubscriptionState.SUSPENDED)
 
 
-def coming(row: Any) -> Any:
+def coming(row: Any, *, ends_with_base: bool) -> Any:
     """What happens to a subscription on the day that `turns_on` names."""
     if row.state is SubscriptionState.SUSPENDED:
         return _l("Expires")
@@ -91,7 +91,7 @@ def coming(row: Any) -> Any:
         return _l("Trial, then paid") if row.auto_renew else _l("Trial ends")
     if row.cancels:
         return _l("Cancelled, stops")
-    return _l("Renews") if row.auto_renew else _l("Ends")
+    return _l("Renews") if row.auto_renew and not ends_with_base else _l("Ends")
 
 
 def price(row: Any) -> str:
@@ -127,8 +127,8 @@ class Wording:
     def line(self, row: Any) -> Line:
         spoken = self.spoken
         live = row.state in _LIVE
-        key = (row.state, row.trial_ends_on is None, row.auto_renew, row.cancels)
-        said = self._coming.get(key) or self._coming.setdefault(key, str(coming(row)))
+        key = (row.state, row.trial_ends_on is None, row.auto_renew, row.cancels, row.ends_with_base)
+        said = self._coming.get(key) or self._coming.setdefault(key, str(coming(row, ends_with_base=row.ends_with_base)))
         return Line(
             row,
             row.nickname or row.name,

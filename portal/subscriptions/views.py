@@ -103,7 +103,7 @@ def detail(row: Any, owner_form: OwnerForm | None = None) -> dict[str, Any]:
         "is_open": is_open,
         "live": live,
         "may_change": is_open and live and g.actor.may(P.SUBSCRIPTION_ORDER),
-        "coming": texts.coming(subscription),
+        "coming": texts.coming(subscription, ends_with_base=row.ends_with_base),
         "price": texts.price(subscription),
         "window_ends": service.window_ends(subscription) if at <= service.window_ends(subscription) else None,
         "add_ons": add_ons,

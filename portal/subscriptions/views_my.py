@@ -38,7 +38,7 @@ def show(subscription_id: UUID) -> ResponseReturnValue:
         row=row,
         subscription=subscription,
         add_ons=queries.add_ons(subscription) if subscription.base_id is None else [],
-        coming=texts.coming(subscription),
+        coming=texts.coming(subscription, ends_with_base=row.ends_with_base),
         price=texts.price(subscription),
         names=texts.SUBSCRIPTION_NAMES,
         tones=texts.SUBSCRIPTION_TONES,
