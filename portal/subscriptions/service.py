@@ -73,7 +73,7 @@ def set_renewal(subscription: Subscription, *, auto_renew: bool, by: Actor, at: 
     base = queries.base_of(subscription) if auto_renew else None
     if base is not None and not base.auto_renew:
         raise Refused(_("%(name)s, which this adds to, does not renew itself. Turn its auto-renewal on first.", name=base.shown_name))
-    if (subscription.auto_renew, subscription.cancels) == (auto_renew, False):
+    if subscription.auto_renew == auto_renew:  # off already, also by a cancellation: that stays one
         return
     before = {"auto_renew": subscription.auto_renew}
     subscription.auto_renew, subscription.cancels = auto_renew, False

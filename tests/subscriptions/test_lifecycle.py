@@ -131,6 +131,20 @@ def test_a_cancellation_at_renewal_can_be_taken_back(seller):
     assert (subscription.state, subscription.cancels) == (S.ACTIVE, False)
 
 
+def test_turning_the_renewal_off_leaves_a_cancellation_as_it_is(seller):
+    """R83, R84: it stops as cancelled, and can still be taken back."""
+    item = rows.offer("C", by=seller, at=JANUARY_31)
+    rows.place({item: 1}, by=seller, at=JANUARY_31)
+    subscription = rows.subscription_of(item)
+    service.cancel(subscription, by=seller, at=JANUARY_31 + timedelta(days=3))
+
+    service.set_renewal(subscription, auto_renew=False, by=seller, at=JANUARY_31 + timedelta(days=4))
+    assert subscription.cancels
+    advancing.advance_due(at=JANUARY_31 + timedelta(days=365))
+
+    assert subscription.state is S.CANCELLED
+
+
 def test_a_suspended_one_expires_after_90_days_with_its_add_ons(seller):
     """R82"""
     base, extra = _with_add_on(seller)
