@@ -23,7 +23,7 @@ from portal.permissions.models import BuyingPermission, Category, Notice, Purcha
 from portal.permissions.queries import checklist
 from portal.permissions.states import PURCHASE
 from portal.permissions.texts_shop import UNAVAILABLE
-from portal.subscriptions import catalog, ordering, terms, texts_catalog, texts_orders
+from portal.subscriptions import advancing, catalog, ordering, terms, texts_catalog, texts_orders
 from portal.subscriptions.catalog import Unavailable
 from portal.subscriptions.models import Billing, Offer, Order, ReservationScope, Subscription, SubscriptionOwner, SubscriptionState
 
@@ -61,6 +61,7 @@ def permission_of(customer: Customer, category: Category = Category.RESERVATIONS
 
 def turn_on(customer: Customer, category: Category, *, by: Actor, at: datetime) -> BuyingPermission:
     """Refused until the checklist is complete, whatever the page says (R71). `customer` is locked by the caller."""
+    advancing.catch_up(customer, at=at)
     if not checklist(customer).complete:
         raise Refused(_("This cannot be turned on yet: the list says what is missing, and where to mend it."))
     permission = permission_of(customer, category, lock=True) or _new(customer, category, at)
@@ -123,6 +124,7 @@ def buy(customer: Customer, wish: Wish, *, cloud: Cloud, by: Actor, at: datetime
     _check_relationship(customer)
     if permission is None or not permission.on:
         raise _not_permitted(customer)
+    advancing.catch_up(customer, at=at)  # what a late job has not ended yet is over too
     _check_owner(customer, wish.subscription, by)
     if not checklist(customer).complete:
         raise _not_permitted(customer)
@@ -229,6 +231,7 @@ def approve(purchase: Purchase, customer: Customer, *, cloud: Cloud, by: Actor, 
     """
     _check_waiting(purchase)
     permission = permission_of(customer, purchase.category, lock=True)
+    advancing.catch_up(customer, at=at)
     if permission is None or not permission.on or not checklist(customer).complete:
         raise NotPermitted(_("The permission to buy is off, or something that it needs is missing. Turn it on first, or decline."))
     state = db.session.scalar(sa.select(Subscription.state).where(Subscription.id == purchase.subscription_id))

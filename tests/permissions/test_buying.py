@@ -107,6 +107,21 @@ def test_a_purchase_is_checked_again_in_full(shop):
     assert db.session.scalars(sa.select(Purchase)).all() == []
 
 
+def test_nothing_is_bought_for_a_subscription_whose_term_is_over_before_the_job_ends_it(shop):
+    """R71, R74, R76: neither bought, nor approved, nor turned on."""
+    limits(shop, above=150_000)
+    waits, late = buy(2), AT + timedelta(days=40)
+    subscriptions.set_renewal(wish().subscription, auto_renew=False, by=shop, at=AT)
+
+    with pytest.raises(NotPermitted):
+        buy(at=late)
+    with pytest.raises(NotPermitted):
+        service.approve(waits, rows.tellier(), cloud=Cloud.PUBLIC, by=make.actor(AGENT), at=late)
+    service.turn_off(rows.tellier(), C, by=shop, at=late)
+    with pytest.raises(Refused):
+        service.turn_on(rows.tellier(), C, by=shop, at=late)
+
+
 def test_the_months_limit_holds_and_begins_anew(shop):
     """R76"""
     limits(shop, month=250_000)
