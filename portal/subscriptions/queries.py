@@ -28,7 +28,9 @@ S = Subscription
 _Base = aliased(Subscription)
 _base_name = sa.select(sa.func.coalesce(sa.func.nullif(_Base.nickname, ""), _Base.name)).where(_Base.id == S.base_id)
 # An add-on ends together with its base, whatever its own renewal says (R80).
-ENDS_WITH_BASE = sa.exists().where(_Base.id == S.base_id, _Base.auto_renew.is_(False)).correlate(S)
+# Asked by the base's key, row by row: PostgreSQL makes an EXISTS into a look at all subscriptions that do not renew.
+_base_renews = sa.select(_Base.auto_renew).where(_Base.id == S.base_id).correlate(S).scalar_subquery()
+ENDS_WITH_BASE = sa.and_(S.base_id.is_not(None), sa.not_(_base_renews))
 _ends_with_base = ENDS_WITH_BASE.label("ends_with_base")
 COLUMNS = (
     S.id,
